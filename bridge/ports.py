@@ -1,0 +1,254 @@
+"""The sockets of the house: what a source, a destination and a store promise each other. Docstrings are the semantics.
+
+A time is a float: seconds since the epoch, UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from starlette.routing import BaseRoute
+
+from bridge.delivery import Delivery, Outcome, Settlement
+from bridge.link import Sighting
+from bridge.reading_list import Action, Page, Query, Result
+from bridge.rules import Decision
+
+OWNER = "me"
+"""The account of a single user."""
+
+FOREVER: None = None
+HOUR = 3600.0
+DAY = 24 * HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What makes an arrival known: `value` within `scope`, remembered for `keep` seconds (None: for ever)."""
+
+    scope: str
+    value: str
+    keep: float | None = FOREVER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """What came in, raw, before anybody has read it. `raw` is text the source's own `read` understands.
+
+    `channel` says through which feed, hook or chat; `group` joins arrivals that must be read together;
+    `due` is when intake may take it. `id` and `received` are given by the inbox.
+    """
+
+    source: str
+    key: Key
+    raw: str
+    channel: str = ""
+    account: str = OWNER
+    group: str = ""
+    due: float = 0.0
+    id: int = 0
+    received: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The inbox's answer for one arrival: durable under `id`. Not `new`: its key was known, nothing was added."""
+
+    id: int
+    new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a source has read: `value` is text only the source understands (JSON by custom)."""
+
+    scope: str
+    value: str
+
+
+class Inbox(Protocol):
+    async def put(
+        self,
+        arrivals: Sequence[Arrival],
+        *,
+        seen: Sequence[Key] = (),
+        cursor: Cursor | None = None,
+        expect: str | None = None,
+    ) -> Sequence[Receipt]:
+        """One atomic unit: the arrivals, keys seen without an arrival, and the cursor.
+
+        When it returns, all of it survives a power cut; when it raises StoreError, none of it was written.
+        `expect`: the cursor's value this unit was built on; raises Conflict when it is another by now.
+        Answers one receipt per arrival, in order.
+        """
+        ...
+
+    async def known(self, scope: str, values: Sequence[str]) -> AbstractSet[str]:
+        """Those of `values` that are still remembered in `scope`."""
+        ...
+
+    async def cursor(self, scope: str) -> str | None:
+        """The cursor's value, None when there never was one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Something a person asks of us instead of giving a link: a bot command, a button."""
+
+    name: str
+    argument: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a group of arrivals says: links, and requests. Both empty: there was nothing to save, which is fine.
+
+    `notes`: things that looked like links and were not taken, in words.
+    """
+
+    sightings: Sequence[Sighting] = ()
+    requests: Sequence[Request] = ()
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one sighting, for the person who sent it.
+
+    `state`: kept (new here), duplicate (known; `tags` are those it added), dropped.
+    `deliveries`: connection -> (state, because); `since`: when the link was first seen.
+    """
+
+    url: str
+    title: str
+    tags: Sequence[str]
+    state: str
+    reason: str
+    since: float
+    deliveries: Mapping[str, tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a source may tell its person about one arrival, read at the moment of telling.
+
+    `reference` is what the last `report()` for this arrival returned (a message to edit), or "".
+    `settled`: nothing more will change by itself.
+    """
+
+    arrival: Arrival
+    state: str
+    reason: str
+    verdicts: Sequence[Verdict]
+    settled: bool
+    reference: str = ""
+
+
+class Source(Protocol):
+    """A plug where links come from. Its module also holds `read(group) -> Reading`: pure, raises InvalidArrival."""
+
+    name: str
+    routes: Sequence[BaseRoute]
+    """What it answers over HTTP, mounted by the web server; empty for most."""
+
+    async def run(self) -> None:
+        """Works until cancelled. What it raises is logged, and it is started again after a while."""
+        ...
+
+
+class Reporter(Protocol):
+    """A source that can talk back."""
+
+    async def report(self, report: Report) -> str:
+        """Tell the person; answers a reference for the next report of the same arrival. Raises SourceError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What the sender must know of a service. `batch`: most deliveries a call takes.
+
+    `add_is_idempotent`: sending an add twice has the effect of one, so a lost answer needs no look-up.
+    `unlimited`: no pacing and no waiting (the embedded list).
+    """
+
+    batch: int = 1
+    add_is_idempotent: bool = False
+    can_update_tags: bool = False
+    unlimited: bool = False
+
+
+class Destination(Protocol):
+    name: str
+    traits: Traits
+
+    async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
+        """One outcome each, in order. Raises DestinationError when the whole call failed. Bounded in time."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Intake's finding about one arrival, to be committed in one piece.
+
+    `state`: read (has links), empty, command, parked (with `reason`).
+    """
+
+    arrival: Arrival
+    state: str
+    reason: str = ""
+    decided: Sequence[tuple[Sighting, Decision]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A connection as a whole: may it be used, and when. `credential` is a fingerprint, never the secret."""
+
+    connection: str
+    state: str = "active"
+    because: str = ""
+    not_before: float = 0.0
+    failures: int = 0
+    credential: str = ""
+
+
+class Outbox(Protocol):
+    async def lease(self, connection: str, limit: int, *, now: float) -> Sequence[Delivery]:
+        """Due deliveries, oldest first, leased to the caller; none while the gate is closed."""
+        ...
+
+    async def settle(
+        self, settled: Sequence[tuple[Delivery, Settlement]], *, gate: Gate | None, now: float, took: float
+    ) -> int:
+        """Writes the outcomes, one attempt each, and the gate, in one unit. Answers how many leases still held:
+        a delivery whose lease was lost keeps what its new holder makes of it."""
+        ...
+
+    async def next_due(self, connection: str) -> float | None:
+        """When something of this connection may be sent next; None: nothing waits."""
+        ...
+
+
+class ReadingList(Protocol):
+    async def apply(
+        self, account: str, actions: Sequence[Action], *, arrivals: Sequence[Arrival] = ()
+    ) -> Sequence[Result]:
+        """The actions in order, each on its own (one that fails changes nothing), and the arrivals: one unit."""
+        ...
+
+    async def find(self, account: str, query: Query) -> Page: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One source or connection, for `status` and the lines `run` prints."""
+
+    name: str
+    on: bool
+    words: str
+    details: Mapping[str, object] = field(default_factory=dict)

@@ -1,0 +1,136 @@
+"""The embedded reading list: an item, the actions the Pocket API knows, and what each does to an item. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Status = Literal[0, 1, 2]
+UNREAD: Status = 0
+ARCHIVED: Status = 1
+DELETED: Status = 2
+
+LONGEST_TAG = 25
+"""Pocket's own limit, in code points."""
+
+TAG_ACTIONS = frozenset({"tags_add", "tags_remove", "tags_replace", "tags_clear"})
+GLOBAL_ACTIONS = frozenset({"tag_rename", "tag_delete"})
+ITEM_ACTIONS = frozenset({"add", "archive", "readd", "favorite", "unfavorite", "delete"}) | TAG_ACTIONS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One link on one account's list. Times are seconds since the epoch, 0 = never."""
+
+    id: int
+    url: str
+    title: str = ""
+    tags: tuple[str, ...] = ()
+    status: Status = UNREAD
+    favorite: bool = False
+    time_added: int = 0
+    time_updated: int = 0
+    time_read: int = 0
+    time_favorited: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One action of /v3/send, already read from the wire. Addressed by `item_id`, or by `url` when it is 0."""
+
+    name: str
+    item_id: int = 0
+    url: str = ""
+    title: str = ""
+    tags: tuple[str, ...] = ()
+    old_tag: str = ""
+    new_tag: str = ""
+    time: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one action came to. `error` is empty when it was done; `item` is set for add and readd.
+
+    `created`: the add made an item that was not on the list (or was deleted) before.
+    """
+
+    item: Item | None = None
+    error: str = ""
+    created: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What /v3/get asks for. `count` None: everything. `tag` "_untagged_": items without tags.
+
+    `since`: changed at or after this time, deleted stubs included. `search`: in title or address.
+    """
+
+    status: Status | None = None
+    favorite: bool | None = None
+    tag: str = ""
+    search: str = ""
+    domain: str = ""
+    since: int = 0
+    sort: Literal["newest", "oldest", "title", "site"] = "newest"
+    count: int | None = None
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Items in the asked order, and how many match without count and offset."""
+
+    items: tuple[Item, ...]
+    total: int
+
+
+def apply(item: Item, action: Action, now: int) -> Item:
+    """The item after an action on it. `now` is used where the action names no time."""
+    time = action.time or now
+    touched = replace(item, time_updated=max(time, item.time_updated))
+    match action.name:
+        case "add":
+            # A deleted item begins anew; a known one keeps its age in nothing but favourite and tags.
+            kept = () if item.status == DELETED else item.tags
+            return replace(
+                touched,
+                status=UNREAD,
+                time_added=time,
+                time_read=0,
+                title=action.title or item.title,
+                tags=pocket_tags((*kept, *action.tags)),
+            )
+        case "readd":
+            return replace(touched, status=UNREAD, time_added=time, time_read=0)
+        case "archive":
+            return replace(touched, status=ARCHIVED, time_read=time)
+        case "favorite":
+            return replace(touched, favorite=True, time_favorited=time)
+        case "unfavorite":
+            return replace(touched, favorite=False, time_favorited=0)
+        case "delete":
+            return replace(touched, status=DELETED, tags=())
+        case "tags_add":
+            return replace(touched, tags=pocket_tags((*item.tags, *action.tags)))
+        case "tags_remove":
+            gone = set(pocket_tags(action.tags))
+            return replace(touched, tags=tuple(tag for tag in item.tags if tag not in gone))
+        case "tags_replace":
+            return replace(touched, tags=pocket_tags(action.tags))
+        case "tags_clear":
+            return replace(touched, tags=())
+        case _:
+            raise ValueError(action.name)
+
+
+def pocket_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """As Pocket keeps them: trimmed, lower-case, at most 25 characters, each once, sorted.
+
+    >>> pocket_tags(["B", " a ", "b", ""])
+    ('a', 'b')
+    """
+    tidied = {tag.strip().lower()[:LONGEST_TAG].strip() for tag in tags}
+    return tuple(sorted(tidied - {"", "_untagged_"}))
