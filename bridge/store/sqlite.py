@@ -1,0 +1,180 @@
+"""SQLite: one thread writes and checkpoints, units that wait are committed together, one thread reads.
+
+A unit is a plain function of a transaction: data in, data out. Each runs behind a savepoint, so that its failure
+rolls back nothing but itself; all that wait share one fsync (`synchronous=FULL`). SQLite before 3.51.3 can corrupt
+a WAL database when several connections write or checkpoint: here only one ever does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from bridge.errors import StoreError
+
+T = TypeVar("T")
+
+MOST_UNITS = 256
+"""Units in one commit: bounds how long the first of them waits."""
+
+
+class Rows(Protocol):
+    """What a statement answers."""
+
+    def fetchone(self) -> Any: ...
+    def fetchall(self) -> list[Any]: ...
+    @property
+    def rowcount(self) -> int: ...
+
+
+class Tx(Protocol):
+    """A transaction, as units of work see it: SQL both engines speak, `?` for parameters, rows as tuples."""
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> Rows: ...
+    def executemany(self, sql: str, parameters: Sequence[Sequence[Any]], /) -> Rows: ...
+
+
+@dataclass(slots=True)
+class _Waiting:
+    unit: Callable[[Tx], Any]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Database:
+    """A file, opened by exactly one process."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._waiting: deque[_Waiting] = deque()
+        self._wake = threading.Event()
+        self._closing = False
+        self._writer = _connect(path)
+        self._reader = _connect_reader(path)
+        self._readers = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
+        self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
+        self._thread.start()
+
+    async def write(self, unit: Callable[[Tx], T]) -> T:
+        """Runs the unit; when this returns, what it did survives a power cut.
+
+        Raises what the unit raised, or StoreError when the database failed: then nothing of it was written.
+        A caller that is cancelled while waiting cannot know; the unit may still be committed.
+        """
+        if self._closing:
+            raise StoreError("the store is closed")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._waiting.append(_Waiting(unit, loop, future))
+        self._wake.set()
+        return await future
+
+    async def read(self, query: Callable[[Tx], T]) -> T:
+        """Runs a query on a consistent snapshot; it cannot write."""
+
+        def snapshot() -> T:
+            self._reader.execute("BEGIN")
+            try:
+                return query(self._reader)
+            except sqlite3.Error as error:
+                raise StoreError(f"the database could not be read: {error}") from error
+            finally:
+                self._reader.execute("ROLLBACK")
+
+        return await asyncio.get_running_loop().run_in_executor(self._readers, snapshot)
+
+    async def close(self) -> None:
+        """Commits what waits, checkpoints and closes."""
+        self._closing = True
+        self._wake.set()
+        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._readers.shutdown)
+        self._reader.close()
+        self._writer.close()
+
+    def _work(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            while batch := self._take():
+                self._commit(batch)
+                _answer(batch)
+            if self._closing:
+                return
+
+    def _take(self) -> list[_Waiting]:
+        return [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_UNITS))]
+
+    def _commit(self, batch: list[_Waiting]) -> None:
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            for waiting in batch:
+                self._run(waiting)
+            self._writer.execute("COMMIT")
+        except sqlite3.Error as error:
+            # A commit that raised is ambiguous: nothing of it is acknowledged.
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            for waiting in batch:
+                waiting.error = _store_error(error)
+
+    def _run(self, waiting: _Waiting) -> None:
+        self._writer.execute("SAVEPOINT unit")
+        try:
+            waiting.result = waiting.unit(self._writer)
+        except BaseException as error:  # noqa: BLE001 - whatever a unit raises is its caller's
+            waiting.error = _store_error(error) if isinstance(error, sqlite3.Error) else error
+            self._writer.execute("ROLLBACK TO unit")
+        self._writer.execute("RELEASE unit")
+
+
+def _store_error(error: sqlite3.Error) -> StoreError:
+    failure = StoreError(f"the database failed: {error}")
+    failure.__cause__ = error
+    return failure
+
+
+def _answer(batch: list[_Waiting]) -> None:
+    loops = {waiting.loop for waiting in batch}
+    for loop in loops:
+        mine = [waiting for waiting in batch if waiting.loop is loop]
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_resolve, mine)
+
+
+def _resolve(batch: list[_Waiting]) -> None:
+    for waiting in batch:
+        if waiting.future.done():
+            continue  # the caller was cancelled
+        if waiting.error is None:
+            waiting.future.set_result(waiting.result)
+        else:
+            waiting.future.set_exception(waiting.error)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "cache_size=-8192"):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+        connection.execute("PRAGMA journal_size_limit=16777216").fetchall()
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise StoreError(f"{path} is not a usable database: {error}") from error
+    return connection
+
+
+def _connect_reader(path: Path) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA cache_size=-4096").fetchall()
+    return connection
