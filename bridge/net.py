@@ -165,39 +165,52 @@ async def _exchange(client: httpx.AsyncClient, request: _Request, most_bytes: in
 
 async def _body(response: httpx.Response, most_bytes: int) -> bytes:
     """Reads the wire in pieces and unpacks it ourselves: a small gzip must not become a large one in memory."""
-    unpack = _unpacker(response.headers.get("content-encoding", ""))
+    unpacker = _unpacker(response.headers.get("content-encoding", ""))
     parts: list[bytes] = []
     left = most_bytes
     async for wire in response.aiter_raw():
-        part = unpack(wire, left + 1)
+        part = unpacker.unpack(wire, left + 1)
         left -= len(part)
         if left < 0:
             raise FetchError(f"the answer is larger than {most_bytes} bytes", sent=True)
         parts.append(part)
+    if parts and not unpacker.whole:
+        raise FetchError("the answer was cut off", sent=True)
     return b"".join(parts)
 
 
-def _unpacker(encoding: str) -> Callable[[bytes, int], bytes]:
-    match encoding.strip().lower():
-        case "" | "identity":
-            return lambda wire, _most: wire
-        case "gzip" | "x-gzip":
-            return _Inflate(16 + zlib.MAX_WBITS)
-        case "deflate":
-            return _Inflate(zlib.MAX_WBITS)
-        case other:
-            raise FetchError(f"the answer is packed as “{other[:40]}”, which was not asked for", sent=True)
+class _Plain:
+    whole = True
+
+    def unpack(self, wire: bytes, _most: int) -> bytes:
+        return wire
 
 
 class _Inflate:
     def __init__(self, window: int) -> None:
         self._inflate = zlib.decompressobj(window)
 
-    def __call__(self, wire: bytes, most: int) -> bytes:
+    @property
+    def whole(self) -> bool:
+        return self._inflate.eof
+
+    def unpack(self, wire: bytes, most: int) -> bytes:
         try:
             return self._inflate.decompress(wire, most)
         except zlib.error:
             raise FetchError("the answer's compression is damaged", sent=True) from None
+
+
+def _unpacker(encoding: str) -> _Plain | _Inflate:
+    match encoding.strip().lower():
+        case "" | "identity":
+            return _Plain()
+        case "gzip" | "x-gzip":
+            return _Inflate(16 + zlib.MAX_WBITS)
+        case "deflate":
+            return _Inflate(zlib.MAX_WBITS)
+        case other:
+            raise FetchError(f"the answer is packed as “{other[:40]}”, which was not asked for", sent=True)
 
 
 def _joined(headers: httpx.Headers) -> dict[str, str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from starlette.routing import BaseRoute
@@ -69,6 +69,19 @@ class Cursor:
     value: str
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Intake's finding about one arrival, to be committed in one piece.
+
+    `state`: read (has links), empty, command, parked (with `reason`).
+    """
+
+    arrival: Arrival
+    state: str
+    reason: str = ""
+    decided: Sequence[tuple[Sighting, Decision]] = ()
+
+
 class Inbox(Protocol):
     async def put(
         self,
@@ -92,6 +105,18 @@ class Inbox(Protocol):
 
     async def cursor(self, scope: str) -> str | None:
         """The cursor's value, None when there never was one."""
+        ...
+
+    async def due(self, limit: int) -> Sequence[Arrival]:
+        """Arrivals nobody has read yet, oldest first; of a group that is touched, all its arrivals."""
+        ...
+
+    async def take(self, reads: Sequence[Read], rule_set: str) -> None:
+        """What intake made of arrivals: sightings, links, deliveries and reports, in one unit; each arrival once."""
+        ...
+
+    async def wait(self) -> None:
+        """Returns when an arrival may be due; it may return early."""
         ...
 
 
@@ -194,19 +219,6 @@ class Destination(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """Intake's finding about one arrival, to be committed in one piece.
-
-    `state`: read (has links), empty, command, parked (with `reason`).
-    """
-
-    arrival: Arrival
-    state: str
-    reason: str = ""
-    decided: Sequence[tuple[Sighting, Decision]] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Gate:
     """A connection as a whole: may it be used, and when. `credential` is a fingerprint, never the secret."""
 
@@ -219,19 +231,24 @@ class Gate:
 
 
 class Outbox(Protocol):
-    async def lease(self, connection: str, limit: int, *, now: float) -> Sequence[Delivery]:
-        """Due deliveries, oldest first, leased to the caller; none while the gate is closed."""
+    async def lease(self, connection: str, limit: int, *, idempotent: bool) -> Sequence[Delivery]:
+        """Due deliveries, oldest first, leased to the caller for LEASE_SECONDS; none while the gate is closed.
+
+        A lease that ran out is due again if an add is `idempotent` there, and unknown if not.
+        """
         ...
 
     async def settle(
-        self, settled: Sequence[tuple[Delivery, Settlement]], *, gate: Gate | None, now: float, took: float
+        self, settled: Sequence[tuple[Delivery, Settlement]], *, gate: Gate | None = None, took: float = 0.0
     ) -> int:
         """Writes the outcomes, one attempt each, and the gate, in one unit. Answers how many leases still held:
-        a delivery whose lease was lost keeps what its new holder makes of it."""
+        a delivery whose lease was lost keeps what its new holder makes of it. `took`: seconds of the call."""
         ...
 
-    async def next_due(self, connection: str) -> float | None:
-        """When something of this connection may be sent next; None: nothing waits."""
+    async def gate(self, connection: str) -> Gate: ...
+
+    async def wait(self, connection: str) -> None:
+        """Returns when something of this connection may be sent; it may return early."""
         ...
 
 
@@ -243,13 +260,3 @@ class ReadingList(Protocol):
         ...
 
     async def find(self, account: str, query: Query) -> Page: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """One source or connection, for `status` and the lines `run` prints."""
-
-    name: str
-    on: bool
-    words: str
-    details: Mapping[str, object] = field(default_factory=dict)

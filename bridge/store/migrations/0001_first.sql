@@ -86,7 +86,8 @@ CREATE TABLE delivery (
     changed REAL NOT NULL,
     UNIQUE (link, connection)
 );
-CREATE INDEX delivery_due ON delivery (connection, due, id) WHERE state IN ('pending', 'leased');
+CREATE INDEX delivery_due ON delivery (connection, due, id) WHERE state = 'pending';
+CREATE INDEX delivery_leased ON delivery (connection, due) WHERE state = 'leased';
 CREATE INDEX delivery_unsettled ON delivery (connection, state) WHERE state NOT IN ('delivered', 'cancelled');
 
 CREATE TABLE attempt (

@@ -1,0 +1,224 @@
+"""The inbox's units of work: arrivals, keys and cursors in one piece; and what intake made of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+
+from bridge.errors import Conflict
+from bridge.link import CANONICAL_VERSION, Sighting
+from bridge.ports import Arrival, Cursor, Key, Read, Receipt
+from bridge.rules import Decision
+from bridge.store import outbox
+from bridge.store.sqlite import Tx
+
+SQL_ARRIVAL = """
+    SELECT id, account, source, channel, raw, gathers, received, due FROM arrival
+"""
+
+# A key that is known and not yet forgotten keeps its row and answers nothing.
+SQL_REMEMBER = """
+    INSERT INTO seen (scope, key, arrival, since, until) VALUES (?, ?, NULL, ?, ?)
+    ON CONFLICT (scope, key) DO UPDATE SET arrival = NULL, since = excluded.since, until = excluded.until
+    WHERE seen.until <= excluded.since
+    RETURNING key
+"""
+
+
+def put(
+    tx: Tx,
+    arrivals: Sequence[Arrival],
+    *,
+    seen: Sequence[Key],
+    cursor: Cursor | None,
+    expect: str | None,
+    now: float,
+) -> list[Receipt]:
+    """See ports.Inbox.put."""
+    if cursor is not None:
+        _move(tx, cursor, expect)
+    receipts = [_put_one(tx, arrival, now) for arrival in arrivals]
+    for key in seen:
+        _remember(tx, key, now)
+    return receipts
+
+
+def _put_one(tx: Tx, arrival: Arrival, now: float) -> Receipt:
+    if not _remember(tx, arrival.key, now):
+        return Receipt(_known_as(tx, arrival.key), new=False)
+    row = tx.execute(
+        "INSERT INTO arrival (account, source, channel, raw, gathers, received, due, state, reason)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, 'new', '') RETURNING id",
+        (
+            arrival.account,
+            arrival.source,
+            arrival.channel,
+            arrival.raw,
+            arrival.group,
+            now,
+            max(arrival.due, now),
+        ),
+    ).fetchone()
+    tx.execute(
+        "UPDATE seen SET arrival = ? WHERE scope = ? AND key = ?", (row[0], arrival.key.scope, arrival.key.value)
+    )
+    return Receipt(row[0], new=True)
+
+
+def _remember(tx: Tx, key: Key, now: float) -> bool:
+    until = None if key.keep is None else now + key.keep
+    return tx.execute(SQL_REMEMBER, (key.scope, key.value, now, until)).fetchone() is not None
+
+
+def _known_as(tx: Tx, key: Key) -> int:
+    row = tx.execute("SELECT arrival FROM seen WHERE scope = ? AND key = ?", (key.scope, key.value)).fetchone()
+    return int(row[0] or 0)
+
+
+def _move(tx: Tx, cursor: Cursor, expect: str | None) -> None:
+    found = progress(tx, cursor.scope)
+    if expect is not None and found != expect:
+        raise Conflict(f"the position in {cursor.scope} was moved by somebody else")
+    tx.execute(
+        "INSERT INTO progress (scope, value) VALUES (?, ?) ON CONFLICT (scope) DO UPDATE SET value = excluded.value",
+        (cursor.scope, cursor.value),
+    )
+
+
+def progress(tx: Tx, scope: str) -> str | None:
+    row = tx.execute("SELECT value FROM progress WHERE scope = ?", (scope,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def known(tx: Tx, scope: str, values: Sequence[str], now: float) -> AbstractSet[str]:
+    """See ports.Inbox.known."""
+    found: set[str] = set()
+    for start in range(0, len(values), 500):
+        some = values[start : start + 500]
+        marks = ",".join("?" * len(some))
+        sql = f"SELECT key FROM seen WHERE scope = ? AND key IN ({marks}) AND (until IS NULL OR until > ?)"
+        found.update(row[0] for row in tx.execute(sql, (scope, *some, now)).fetchall())
+    return found
+
+
+def forget(tx: Tx, now: float) -> int:
+    """Drops keys whose time is over, some at a time. Answers how many."""
+    sql = "DELETE FROM seen WHERE rowid IN (SELECT rowid FROM seen WHERE until <= ? LIMIT 1000)"
+    return tx.execute(sql, (now,)).rowcount
+
+
+def due(tx: Tx, limit: int, now: float) -> list[Arrival]:
+    """Arrivals that nobody has read yet, oldest first, each with all that must be read together with it."""
+    sql = f"{SQL_ARRIVAL} WHERE state = 'new' AND due <= ? ORDER BY due, id LIMIT ?"
+    found = {row[0]: _arrival(row) for row in tx.execute(sql, (now, limit)).fetchall()}
+    for group in {arrival.group for arrival in found.values()} - {""}:
+        sql = f"{SQL_ARRIVAL} WHERE gathers = ? AND state = 'new' ORDER BY id"
+        found.update((row[0], _arrival(row)) for row in tx.execute(sql, (group,)).fetchall())
+    return list(found.values())
+
+
+def next_due(tx: Tx) -> float | None:
+    row = tx.execute("SELECT min(due) FROM arrival WHERE state = 'new'").fetchone()
+    return None if row[0] is None else float(row[0])
+
+
+def arrival(tx: Tx, number: int) -> Arrival | None:
+    row = tx.execute(f"{SQL_ARRIVAL} WHERE id = ?", (number,)).fetchone()
+    return None if row is None else _arrival(row)
+
+
+def _arrival(row: Sequence[object]) -> Arrival:
+    number, account, source, channel, raw, gathers, received, due_at = row
+    return Arrival(
+        id=int(str(number)),
+        account=str(account),
+        source=str(source),
+        channel=str(channel),
+        raw=str(raw),
+        group=str(gathers),
+        received=float(str(received)),
+        due=float(str(due_at)),
+        key=Key("", ""),
+    )
+
+
+def take(tx: Tx, reads: Sequence[Read], *, rule_set: str, reporting: AbstractSet[str], now: float) -> None:
+    """What intake made of some arrivals: sightings, links, deliveries and reports. An arrival is taken once."""
+    for read in reads:
+        taken = tx.execute(
+            "UPDATE arrival SET state = ?, reason = ? WHERE id = ? AND state = 'new'",
+            (read.state, read.reason, read.arrival.id),
+        ).rowcount
+        if not taken:
+            continue
+        for sighting, decision in read.decided:
+            _take_sighting(tx, read.arrival, sighting, decision, rule_set, now)
+        if read.arrival.source in reporting:
+            tx.execute(
+                "INSERT INTO report (arrival, due, failures, reference) VALUES (?, ?, 0, '')", (read.arrival.id, now)
+            )
+
+
+def _take_sighting(
+    tx: Tx, arrival: Arrival, sighting: Sighting, decision: Decision, rule_set: str, now: float
+) -> None:
+    link = _link(tx, arrival.account, sighting.canonical, now)
+    made = [
+        outbox.want(tx, arrival.account, link, connection, sighting, decision, now)
+        for connection in dict.fromkeys((*sighting.settled, *decision.to))
+    ]
+    state = "dropped" if decision.dropped_by else "kept" if any(want.new for want in made) else "duplicate"
+    added = dict.fromkeys(tag for want in made for tag in want.tags_added)
+    tx.execute(
+        "INSERT INTO sighting (arrival, link, received, facts, rule_set, matched, title, tags, state, reason)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            arrival.id,
+            link,
+            arrival.received,
+            json.dumps(facts(sighting), ensure_ascii=False),
+            rule_set,
+            json.dumps(decision.matched, ensure_ascii=False),
+            decision.title,
+            json.dumps(list(added), ensure_ascii=False),
+            state,
+            _reason(decision),
+        ),
+    )
+
+
+def _reason(decision: Decision) -> str:
+    if not decision.dropped_by:
+        return ""
+    words = f" ({decision.reason})" if decision.reason else ""
+    return f"rule {decision.dropped_by}{words}"
+
+
+def _link(tx: Tx, account: str, canonical: str, now: float) -> int:
+    row = tx.execute(
+        "INSERT INTO link (account, canonical, version, since) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (account, canonical) DO UPDATE SET account = excluded.account RETURNING id",
+        (account, canonical, CANONICAL_VERSION, now),
+    ).fetchone()
+    return int(row[0])
+
+
+def facts(sighting: Sighting) -> dict[str, object]:
+    """A sighting as JSON keeps it: without what is empty."""
+    plain = {name: getattr(sighting, name) for name in Sighting.__slots__}
+    plain["fields"] = dict(sighting.fields)
+    return {name: value for name, value in plain.items() if value}
+
+
+def from_facts(kept: dict[str, object]) -> Sighting:
+    """The sighting that `facts` was made of."""
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()}
+    return Sighting(**plain)  # type: ignore[arg-type]
+
+
+def keep_rule_set(tx: Tx, hash_: str, text: str, now: float) -> None:
+    """Remembers a rule set under its hash, so that what it decided can be explained later."""
+    tx.execute(
+        "INSERT INTO rule_set (hash, text, since) VALUES (?, ?, ?) ON CONFLICT (hash) DO NOTHING", (hash_, text, now)
+    )

@@ -1,0 +1,157 @@
+"""What is known about a link, a delivery or an arrival, for people who ask. Reads only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bridge.ports import Report, Verdict
+from bridge.store import inbox
+from bridge.store.sqlite import Tx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passport:
+    """One link's whole way. Every part is plain data, oldest first.
+
+    `refused`: arrivals that name the link and could not be read; `marked`: feeds that knew it without saving it.
+    """
+
+    canonical: str
+    since: float | None = None
+    sightings: list[dict[str, Any]] = field(default_factory=list)
+    deliveries: list[dict[str, Any]] = field(default_factory=list)
+    refused: list[dict[str, Any]] = field(default_factory=list)
+    marked: list[dict[str, Any]] = field(default_factory=list)
+    waiting: list[dict[str, Any]] = field(default_factory=list)
+
+
+def passport(tx: Tx, account: str, canonical: str, given: str) -> Passport:
+    """`given` is the address as the person typed it: that is how arrivals nobody could read may spell it."""
+    row = tx.execute("SELECT id, since FROM link WHERE account = ? AND canonical = ?", (account, canonical)).fetchone()
+    link = row[0] if row else -1
+    return Passport(
+        canonical=canonical,
+        since=row[1] if row else None,
+        sightings=_sightings(tx, link),
+        deliveries=_deliveries(tx, link),
+        refused=_arrivals(tx, account, given, "parked"),
+        marked=_marked(tx, canonical),
+        waiting=_arrivals(tx, account, given, "new"),
+    )
+
+
+def _sightings(tx: Tx, link: int) -> list[dict[str, Any]]:
+    rows = tx.execute(
+        "SELECT s.id, s.arrival, s.received, s.facts, s.rule_set, s.matched, s.title, s.tags, s.state, s.reason,"
+        " a.source, a.channel FROM sighting s JOIN arrival a ON a.id = s.arrival WHERE s.link = ? ORDER BY s.id",
+        (link,),
+    ).fetchall()
+    names = "id arrival received facts rule_set matched title tags state reason source channel".split()
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    for sighting in found:
+        for name in ("facts", "matched", "tags"):
+            sighting[name] = json.loads(sighting[name])
+    return found
+
+
+def _deliveries(tx: Tx, link: int) -> list[dict[str, Any]]:
+    rows = tx.execute(
+        "SELECT id, connection, state, because, title, tags, due, attempts, remote_id, changed"
+        " FROM delivery WHERE link = ? ORDER BY id",
+        (link,),
+    ).fetchall()
+    names = "id connection state because title tags due attempts remote_id changed".split()
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    for delivery in found:
+        delivery["tags"] = json.loads(delivery["tags"])
+        delivery["tries"] = _attempts(tx, delivery["id"])
+    return found
+
+
+def _attempts(tx: Tx, delivery: int) -> list[dict[str, Any]]:
+    sql = "SELECT at, seconds, outcome, detail FROM attempt WHERE delivery = ? ORDER BY id"
+    return [
+        dict(zip(("at", "seconds", "outcome", "detail"), row, strict=True))
+        for row in tx.execute(sql, (delivery,)).fetchall()
+    ]
+
+
+def _arrivals(tx: Tx, account: str, given: str, state: str) -> list[dict[str, Any]]:
+    # Raw text may spell the address with JSON's escapes.
+    spellings = {given, json.dumps(given)[1:-1], given.replace("/", "\\/")}
+    clause = " OR ".join(["instr(raw, ?) > 0"] * len(spellings))
+    rows = tx.execute(
+        "SELECT id, source, channel, received, reason FROM arrival"
+        f" WHERE state = ? AND account = ? AND ({clause}) ORDER BY id LIMIT 20",
+        (state, account, *spellings),
+    ).fetchall()
+    return [dict(zip(("id", "source", "channel", "received", "reason"), row, strict=True)) for row in rows]
+
+
+def _marked(tx: Tx, canonical: str) -> list[dict[str, Any]]:
+    sql = "SELECT scope, since FROM seen WHERE key = ? AND arrival IS NULL ORDER BY since"
+    return [
+        {"scope": scope, "since": since} for scope, since in tx.execute(sql, (f"l:{canonical}",)).fetchall()
+    ]
+
+
+def report(tx: Tx, arrival: int, reference: str) -> Report | None:
+    """What may be told about one arrival now; None when the arrival itself is gone."""
+    row = tx.execute("SELECT state, reason FROM arrival WHERE id = ?", (arrival,)).fetchone()
+    found = inbox.arrival(tx, arrival)
+    if row is None or found is None:
+        return None
+    verdicts = _verdicts(tx, arrival)
+    settled = all(state in _SETTLED for verdict in verdicts for state, _ in verdict.deliveries.values())
+    return Report(
+        arrival=found, state=row[0], reason=row[1], verdicts=verdicts, settled=settled, reference=reference
+    )
+
+
+_SETTLED = ("delivered", "dead", "cancelled")
+
+
+def _verdicts(tx: Tx, arrival: int) -> Sequence[Verdict]:
+    rows = tx.execute(
+        "SELECT s.facts, s.title, s.tags, s.state, s.reason, l.since, s.link"
+        " FROM sighting s JOIN link l ON l.id = s.link WHERE s.arrival = ? ORDER BY s.id",
+        (arrival,),
+    ).fetchall()
+    return [
+        Verdict(
+            url=json.loads(facts)["url"],
+            title=title,
+            tags=tuple(json.loads(tags)),
+            state=state,
+            reason=reason,
+            since=since,
+            deliveries=_states(tx, link),
+        )
+        for facts, title, tags, state, reason, since, link in rows
+    ]
+
+
+def _states(tx: Tx, link: int) -> dict[str, tuple[str, str]]:
+    sql = "SELECT connection, state, because FROM delivery WHERE link = ? ORDER BY id"
+    return {connection: (state, because) for connection, state, because in tx.execute(sql, (link,)).fetchall()}
+
+
+def counts(tx: Tx) -> dict[str, Any]:
+    """What came, what became of it, and what waits: arrivals by state, sightings by state, deliveries by connection."""
+    deliveries: dict[str, dict[str, int]] = {}
+    sql = "SELECT connection, state, count(*) FROM delivery GROUP BY connection, state"
+    for connection, state, number in tx.execute(sql).fetchall():
+        deliveries.setdefault(connection, {})[state] = number
+    return {
+        "arrivals": dict(tx.execute("SELECT state, count(*) FROM arrival GROUP BY state").fetchall()),
+        "sightings": dict(tx.execute("SELECT state, count(*) FROM sighting GROUP BY state").fetchall()),
+        "deliveries": deliveries,
+    }
+
+
+def rule_set(tx: Tx, hash_: str) -> str | None:
+    row = tx.execute("SELECT text FROM rule_set WHERE hash = ?", (hash_,)).fetchone()
+    return None if row is None else str(row[0])
