@@ -115,7 +115,7 @@ class Inbox(Protocol):
         """What intake made of arrivals: sightings, links, deliveries and reports, in one unit; each arrival once."""
         ...
 
-    async def wait(self) -> None:
+    async def wait_for_arrivals(self) -> None:
         """Returns when an arrival may be due; it may return early."""
         ...
 
@@ -247,9 +247,31 @@ class Outbox(Protocol):
 
     async def gate(self, connection: str) -> Gate: ...
 
-    async def wait(self, connection: str) -> None:
+    async def wait_for_deliveries(self, connection: str) -> None:
         """Returns when something of this connection may be sent; it may return early."""
         ...
+
+
+class Reports(Protocol):
+    """Who waits to be told about which arrival."""
+
+    async def due_reports(self, limit: int) -> Sequence[tuple[int, float, int, str]]:
+        """(arrival, due, failures, reference) of those whose time has come."""
+        ...
+
+    async def report(self, arrival: int, reference: str) -> Report | None:
+        """What may be told now; None when the arrival is gone."""
+        ...
+
+    async def told(self, arrival: int, reference: str, *, due_was: float, settled: bool) -> None:
+        """Told. What changed since `due_was` was read is told again."""
+        ...
+
+    async def tell_later(self, arrival: int, due_at: float) -> None: ...
+
+    async def drop_report(self, arrival: int) -> None: ...
+
+    async def wait_for_reports(self) -> None: ...
 
 
 class ReadingList(Protocol):

@@ -14,6 +14,9 @@ DELETED: Status = 2
 LONGEST_TAG = 25
 """Pocket's own limit, in code points."""
 
+UNTAGGED = "_untagged_"
+"""Reserved: asks for items without tags."""
+
 TAG_ACTIONS = frozenset({"tags_add", "tags_remove", "tags_replace", "tags_clear"})
 GLOBAL_ACTIONS = frozenset({"tag_rename", "tag_delete"})
 ITEM_ACTIONS = frozenset({"add", "archive", "readd", "favorite", "unfavorite", "delete"}) | TAG_ACTIONS
@@ -63,9 +66,10 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What /v3/get asks for. `count` None: everything. `tag` "_untagged_": items without tags.
+    """What /v3/get asks for. `count` None: everything. `tag` UNTAGGED: items without tags.
 
-    `since`: changed at or after this time, deleted stubs included. `search`: in title or address.
+    `since`: changed at or after this time, deleted stubs included; `updated_before`: not since then. `search`: in
+    title or address. Not `total`: spares the counting. `taglist`: all tags of the account, too.
     """
 
     status: Status | None = None
@@ -74,34 +78,37 @@ class Query:
     search: str = ""
     domain: str = ""
     since: int = 0
+    updated_before: int = 0
     sort: Literal["newest", "oldest", "title", "site"] = "newest"
     count: int | None = None
     offset: int = 0
+    total: bool = True
+    taglist: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Items in the asked order, and how many match without count and offset."""
+    """Items in the asked order, and how many match without count and offset (0 when that was not asked)."""
 
     items: tuple[Item, ...]
     total: int
+    taglist: tuple[str, ...] = ()
 
 
 def apply(item: Item, action: Action, now: int) -> Item:
     """The item after an action on it. `now` is used where the action names no time."""
     time = action.time or now
-    touched = replace(item, time_updated=max(time, item.time_updated))
+    # Always our own clock: an app that was offline must not hide its change from others that ask `since`.
+    touched = replace(item, time_updated=max(now, item.time_updated))
     match action.name:
         case "add":
-            # A deleted item begins anew; a known one keeps its age in nothing but favourite and tags.
-            kept = () if item.status == DELETED else item.tags
             return replace(
                 touched,
                 status=UNREAD,
                 time_added=time,
                 time_read=0,
                 title=action.title or item.title,
-                tags=pocket_tags((*kept, *action.tags)),
+                tags=pocket_tags((*item.tags, *action.tags)),
             )
         case "readd":
             return replace(touched, status=UNREAD, time_added=time, time_read=0)
@@ -112,7 +119,8 @@ def apply(item: Item, action: Action, now: int) -> Item:
         case "unfavorite":
             return replace(touched, favorite=False, time_favorited=0)
         case "delete":
-            return replace(touched, status=DELETED, tags=())
+            # Added again, it begins anew.
+            return replace(touched, status=DELETED, tags=(), favorite=False, time_favorited=0)
         case "tags_add":
             return replace(touched, tags=pocket_tags((*item.tags, *action.tags)))
         case "tags_remove":
@@ -133,4 +141,4 @@ def pocket_tags(tags: Iterable[str]) -> tuple[str, ...]:
     ('a', 'b')
     """
     tidied = {tag.strip().lower()[:LONGEST_TAG].strip() for tag in tags}
-    return tuple(sorted(tidied - {"", "_untagged_"}))
+    return tuple(sorted(tidied - {"", UNTAGGED}))

@@ -10,8 +10,11 @@ from bridge.errors import Conflict
 from bridge.link import CANONICAL_VERSION, Sighting
 from bridge.ports import Arrival, Cursor, Key, Read, Receipt
 from bridge.rules import Decision
-from bridge.store import outbox
+from bridge.store import outbox, reports
 from bridge.store.sqlite import Tx
+
+GRACE = 1.5
+"""Seconds a report waits for the first answer of a service, so that a person hears one true sentence, not two."""
 
 SQL_ARRIVAL = """
     SELECT id, account, source, channel, raw, gathers, received, due FROM arrival
@@ -146,46 +149,51 @@ def _arrival(row: Sequence[object]) -> Arrival:
 def take(tx: Tx, reads: Sequence[Read], *, rule_set: str, reporting: AbstractSet[str], now: float) -> None:
     """What intake made of some arrivals: sightings, links, deliveries and reports. An arrival is taken once."""
     for read in reads:
+        arrival = read.arrival
         taken = tx.execute(
             "UPDATE arrival SET state = ?, reason = ? WHERE id = ? AND state = 'new'",
-            (read.state, read.reason, read.arrival.id),
+            (read.state, read.reason, arrival.id),
         ).rowcount
         if not taken:
             continue
-        for sighting, decision in read.decided:
-            _take_sighting(tx, read.arrival, sighting, decision, rule_set, now)
-        if read.arrival.source in reporting:
-            tx.execute(
-                "INSERT INTO report (arrival, due, failures, reference) VALUES (?, ?, 0, '')", (read.arrival.id, now)
-            )
+        owed = [_take(tx, arrival, *decided, rule_set=rule_set, now=now) for decided in read.decided]
+        if arrival.source in reporting:
+            reports.open_report(tx, arrival.id, now + (GRACE if any(owed) else 0.0))
 
 
-def _take_sighting(
-    tx: Tx, arrival: Arrival, sighting: Sighting, decision: Decision, rule_set: str, now: float
-) -> None:
+def _take(tx: Tx, arrival: Arrival, sighting: Sighting, decision: Decision, *, rule_set: str, now: float) -> bool:
+    """Answers whether a delivery was made or changed by this sighting."""
     link = _link(tx, arrival.account, sighting.canonical, now)
-    made = [
-        outbox.want(tx, arrival.account, link, connection, sighting, decision, now)
-        for connection in dict.fromkeys((*sighting.settled, *decision.to))
+    connections = dict.fromkeys((*sighting.settled, *decision.to))
+    granted = [
+        outbox.want(
+            tx,
+            outbox.Wish(account=arrival.account, link=link, connection=name, sighting=sighting, decision=decision),
+            now,
+        )
+        for name in connections
     ]
-    state = "dropped" if decision.dropped_by else "kept" if any(want.new for want in made) else "duplicate"
-    added = dict.fromkeys(tag for want in made for tag in want.tags_added)
+    new = any(grant.new for grant in granted)
+    added = dict.fromkeys(tag for grant in granted for tag in grant.tags_added)
     tx.execute(
         "INSERT INTO sighting (arrival, link, received, facts, rule_set, matched, title, tags, state, reason)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            arrival.id,
-            link,
-            arrival.received,
-            json.dumps(facts(sighting), ensure_ascii=False),
-            rule_set,
-            json.dumps(decision.matched, ensure_ascii=False),
-            decision.title,
-            json.dumps(list(added), ensure_ascii=False),
-            state,
-            _reason(decision),
+            *(arrival.id, link, arrival.received, _json(facts(sighting)), rule_set, _json(decision.matched)),
+            *(decision.title, _json(list(added)), _state(decision, new=new), _reason(decision)),
         ),
     )
+    return new or bool(added)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _state(decision: Decision, *, new: bool) -> str:
+    if decision.dropped_by:
+        return "dropped"
+    return "kept" if new else "duplicate"
 
 
 def _reason(decision: Decision) -> str:

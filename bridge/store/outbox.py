@@ -33,67 +33,69 @@ SQL_SETTLE = """
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """One sighting's wish to have its link at one connection."""
+
+    account: str
+    link: int
+    connection: str
+    sighting: Sighting
+    decision: Decision
+
+
 @dataclass(frozen=True, slots=True)
-class Want:
-    """What a sighting changed at one connection."""
+class Granted:
+    """What a wish changed: `new` when the link is to be added there, and the tags that are new there."""
 
     new: bool
     tags_added: tuple[str, ...]
 
 
-def want(
-    tx: Tx, account: str, link: int, connection: str, sighting: Sighting, decision: Decision, now: float
-) -> Want:
+def want(tx: Tx, wish: Wish, now: float) -> Granted:
     """The link is wanted at a connection: a first add, or tags added to what is there. Never a second add.
 
     A dead delivery lives again: its person sent the link once more.
     """
     row = tx.execute(
-        "SELECT id, tags, state FROM delivery WHERE link = ? AND connection = ?", (link, connection)
+        "SELECT id, tags, state FROM delivery WHERE link = ? AND connection = ?", (wish.link, wish.connection)
     ).fetchone()
     if row is None:
-        return _want_new(tx, account, link, connection, sighting, decision, now)
+        return _want_new(tx, wish, now)
     number, had, state = row[0], tuple(json.loads(row[1])), row[2]
-    added = tuple(tag for tag in decision.tags if tag not in had)
+    added = tuple(tag for tag in wish.decision.tags if tag not in had)
     if added or state == "dead":
         tx.execute(
             "UPDATE delivery SET tags = ?, revision = revision + 1, changed = ?,"
             " state = CASE WHEN state IN ('delivered', 'dead') THEN 'pending' ELSE state END,"
             " due = CASE WHEN state IN ('delivered', 'dead') THEN ? ELSE due END,"
             " attempts = CASE WHEN state = 'dead' THEN 0 ELSE attempts END WHERE id = ?",
-            (json.dumps((*had, *added), ensure_ascii=False), now, now, number),
+            (_json((*had, *added)), now, now, number),
         )
-    return Want(new=state == "dead", tags_added=added)
+    return Granted(new=state == "dead", tags_added=added)
 
 
-def _want_new(
-    tx: Tx, account: str, link: int, connection: str, sighting: Sighting, decision: Decision, now: float
-) -> Want:
-    there = connection in sighting.settled
+def _want_new(tx: Tx, wish: Wish, now: float) -> Granted:
+    sighting, decision = wish.sighting, wish.decision
+    there = wish.connection in sighting.settled
     told = sighting.tags if there else ()
     # What the source has put there itself is owed no add, only the tags that rules gave.
     done = there and set(decision.tags) <= set(told)
+    because = f"put there by {sighting.source}" if there else "new"
     tx.execute(
         "INSERT INTO delivery (link, connection, account, url, title, tags, sent_tags, added, at, state, because,"
         " due, attempts, revision, sent_revision, lease, remote_id, changed)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, 0, '', '', ?)",
         (
-            link,
-            connection,
-            account,
-            sighting.url,
-            decision.title,
-            json.dumps(decision.tags, ensure_ascii=False),
-            json.dumps(told, ensure_ascii=False),
-            int(there),
-            sighting.at,
-            "delivered" if done else "pending",
-            f"put there by {sighting.source}" if there else "new",
-            now,
-            now,
+            *(wish.link, wish.connection, wish.account, sighting.url, decision.title, _json(decision.tags)),
+            *(_json(told), int(there), sighting.at, "delivered" if done else "pending", because, now, now),
         ),
     )
-    return Want(new=True, tags_added=decision.tags)
+    return Granted(new=True, tags_added=decision.tags)
+
+
+def _json(tags: Sequence[str]) -> str:
+    return json.dumps(tags, ensure_ascii=False)
 
 
 def lease(tx: Tx, connection: str, limit: int, *, idempotent: bool, now: float) -> list[Delivery]:
@@ -136,7 +138,7 @@ def settle(
 
 def _settle_one(tx: Tx, delivery: Delivery, settlement: Settlement, now: float, took: float) -> int:
     revision = tx.execute("SELECT sent_revision, link FROM delivery WHERE id = ?", (delivery.id,)).fetchone()
-    state, tags = settlement.state, json.dumps(delivery.tags, ensure_ascii=False)
+    state, tags = settlement.state, _json(delivery.tags)
     parameters = (
         *(state, revision[0], state, settlement.because, settlement.attempts, settlement.due or now, now),
         *(settlement.remote_id, settlement.remote_id, state, state, tags, delivery.id, delivery.lease),

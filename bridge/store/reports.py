@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from bridge.store.sqlite import Tx
 
-
-def due(tx: Tx, limit: int, now: float) -> list[tuple[int, int, str]]:
-    """(arrival, failures, reference) of reports that are due."""
-    sql = "SELECT arrival, failures, reference FROM report WHERE due <= ? ORDER BY due LIMIT ?"
-    return [(row[0], row[1], row[2]) for row in tx.execute(sql, (now, limit)).fetchall()]
+NOT_BY_ITSELF = 365 * 86400.0
+"""A report that was told and may change yet: the change makes it due, not the time."""
 
 
-def told(tx: Tx, arrival: int, reference: str, *, as_of: float, again: float | None) -> None:
-    """The person was told what was true `as_of`; `again`: when to tell again, None when all is settled.
+def open_report(tx: Tx, arrival: int, due_at: float) -> None:
+    tx.execute("INSERT INTO report (arrival, due, failures, reference) VALUES (?, ?, 0, '')", (arrival, due_at))
 
-    A change since then has set an earlier due time: it stays.
-    """
-    if again is None:
-        tx.execute("DELETE FROM report WHERE arrival = ? AND due <= ?", (arrival, as_of))
+
+def due(tx: Tx, limit: int, now: float) -> list[tuple[int, float, int, str]]:
+    """(arrival, due, failures, reference) of reports whose time has come."""
+    sql = "SELECT arrival, due, failures, reference FROM report WHERE due <= ? ORDER BY due LIMIT ?"
+    return [(row[0], row[1], row[2], row[3]) for row in tx.execute(sql, (now, limit)).fetchall()]
+
+
+def told(tx: Tx, arrival: int, reference: str, *, due_was: float, settled: bool) -> None:
+    """The person was told. A change in the meantime has moved `due`: then they will be told again."""
+    if settled:
+        tx.execute("DELETE FROM report WHERE arrival = ? AND due = ?", (arrival, due_was))
     tx.execute(
-        "UPDATE report SET reference = ?, failures = 0, due = CASE WHEN due > ? THEN due ELSE ? END WHERE arrival = ?",
-        (reference, as_of, again or as_of, arrival),
+        "UPDATE report SET reference = ?, failures = 0, due = CASE WHEN due = ? THEN ? ELSE due END WHERE arrival = ?",
+        (reference, due_was, due_was + NOT_BY_ITSELF, arrival),
     )
 
 
-def failed(tx: Tx, arrival: int, due_at: float) -> None:
+def later(tx: Tx, arrival: int, due_at: float) -> None:
+    """Telling failed; once more at `due_at`."""
     tx.execute("UPDATE report SET failures = failures + 1, due = ? WHERE arrival = ?", (due_at, arrival))
 
 

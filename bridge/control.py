@@ -1,0 +1,109 @@
+"""One process owns the data folder; commands reach it over a socket that lies there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bridge.errors import BridgeError, ConfigError
+
+Handler = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
+
+LOCK = "lock"
+SOCKET = "control.sock"
+LONGEST_LINE = 4 * 1024 * 1024
+
+# The kernel takes socket paths of some hundred bytes only.
+_LONGEST_PATH = 100
+
+
+class Running(ConfigError):
+    """Another process owns the folder."""
+
+
+@contextlib.contextmanager
+def own(data: Path) -> Iterator[None]:
+    """Makes the folder (0700) and takes its lock. Raises Running when another process has it."""
+    with contextlib.suppress(FileExistsError):
+        data.mkdir(parents=True, mode=0o700)
+    try:
+        file = (data / LOCK).open("a+", encoding="ascii")
+    except OSError as error:
+        raise ConfigError(f"the data folder {data} cannot be used: {error.strerror}") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            number = file.read().strip() or "unknown"
+            raise Running(f"another pocket-bridge (process {number}) is running on {data}") from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+async def serve(data: Path, handle: Handler) -> None:
+    """Answers commands until cancelled: one JSON line in, one JSON line out."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            writer.write(json.dumps(await _handled(handle, await reader.readline())).encode() + b"\n")
+            await writer.drain()
+        except (ConnectionError, ValueError):
+            return  # the asker left, or sent a line without end
+        finally:
+            writer.close()
+
+    path = data / SOCKET
+    path.unlink(missing_ok=True)
+    with _reachable(path) as short:
+        server = await asyncio.start_unix_server(answer, short, limit=LONGEST_LINE)
+    path.chmod(0o600)
+    try:
+        await server.serve_forever()
+    finally:
+        path.unlink(missing_ok=True)
+
+
+async def _handled(handle: Handler, line: bytes) -> dict[str, Any]:
+    try:
+        asked = json.loads(line)
+        return {"answer": await handle(asked["command"], asked["arguments"])}
+    except BridgeError as error:
+        return {"error": str(error)}
+
+
+def ask(data: Path, command: str, arguments: Mapping[str, Any]) -> Any:
+    """The running process's answer. Raises BridgeError with its words, ConnectionError when none is running."""
+    with _reachable(data / SOCKET) as path, socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(120.0)
+        try:
+            connection.connect(path)
+        except FileNotFoundError as error:
+            raise ConnectionRefusedError from error
+        connection.sendall(json.dumps({"command": command, "arguments": arguments}).encode() + b"\n")
+        answer = json.loads(connection.makefile("rb").readline() or b'{"error": "the running process stopped"}')
+    if "error" in answer:
+        raise BridgeError(answer["error"])
+    return answer["answer"]
+
+
+@contextlib.contextmanager
+def _reachable(path: Path) -> Iterator[str]:
+    """A spelling of the path that is short enough for the kernel."""
+    if len(os.fsencode(path)) < _LONGEST_PATH or not path.parent.is_dir():
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)

@@ -1,0 +1,150 @@
+"""The desk: what a person can ask or do. The command line, the bot and the dashboard all come here."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from bridge import rules
+from bridge.errors import ConfigError, InvalidArrival
+from bridge.link import Sighting, canonical, web_address
+from bridge.ports import OWNER, Arrival, Key, Reading, Report
+from bridge.rules import RuleFile
+from bridge.store.core import Store
+from bridge.store.inbox import from_facts
+
+ANSWER_SECONDS = 10.0
+"""How long `add` waits for the outcome before it says that the link waits."""
+
+
+def read(group: Sequence[Arrival]) -> Reading:
+    """An `add` from the command line: its raw text is our own JSON."""
+    raw = json.loads(group[0].raw)
+    sighting = Sighting.of(
+        raw["url"],
+        source="cli",
+        title=raw.get("title", ""),
+        tags=raw.get("tags", ()),
+        note=raw.get("note", ""),
+        at=group[0].received,
+    )
+    return Reading([sighting])
+
+
+class Desk:
+    """Answers are plain data (what `--json` prints)."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        rule_file: Callable[[], RuleFile],
+        connections: Callable[[], Sequence[str]],
+        sources: Callable[[], Sequence[Mapping[str, Any]]],
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._rule_file = rule_file
+        self._connections = connections
+        self._sources = sources
+        self._clock = clock
+        self._commands: dict[str, Callable[..., Awaitable[Any]]] = {
+            "add": self.add,
+            "why": self.why,
+            "status": self.status,
+            "resume": self.resume,
+            "retry": self.retry,
+        }
+
+    async def handle(self, command: str, arguments: Mapping[str, Any]) -> Any:
+        """A command by its name, as it comes over the socket."""
+        if command not in self._commands:
+            raise ConfigError(f"the running pocket-bridge does not know “{command}”: is it an older version?")
+        return await self._commands[command](**arguments)
+
+    async def add(self, url: str, title: str = "", tags: Sequence[str] = (), note: str = "") -> dict[str, Any]:
+        """Saves a link by hand and waits a moment for what becomes of it. Raises InvalidArrival for no address."""
+        web_address(url)
+        raw = json.dumps({"url": url, "title": title, "tags": list(tags), "note": note}, ensure_ascii=False)
+        arrival = Arrival(source="cli", key=Key("cli", uuid.uuid4().hex, keep=0.0), raw=raw)
+        [receipt] = await self._store.put([arrival])
+        report = await self._outcome(receipt.id)
+        return {"arrival": receipt.id, "settled": report.settled, **_told(report)}
+
+    async def _outcome(self, arrival: int) -> Report:
+        until = time.monotonic() + ANSWER_SECONDS
+        while True:
+            report = await self._store.report(arrival, "")
+            if report is None:
+                raise InvalidArrival("the arrival is gone")
+            if (report.state != "new" and report.settled) or time.monotonic() > until:
+                return replace(report, settled=report.settled and report.state != "new")
+            await asyncio.sleep(0.02)
+
+    async def why(self, url: str) -> dict[str, Any]:
+        """The passport of a link: arrivals, what was read, each rule with its clause, deliveries, attempts."""
+        passport = asdict(await self._store.passport(OWNER, canonical(web_address(url)), url.strip()))
+        for sighting in passport["sightings"]:
+            sighting["rules"] = await self._explained(sighting)
+        return passport
+
+    async def _explained(self, sighting: Mapping[str, Any]) -> list[dict[str, Any]]:
+        text = await self._store.rule_set(sighting["rule_set"])
+        if text is None:
+            return []
+        rule_file = rules.load(text, name="the rules of that time")
+        return [asdict(trace) for trace in rules.explain(rule_file, from_facts(sighting["facts"]))]
+
+    async def status(self) -> dict[str, Any]:
+        """Sources, what came in, what waits at each connection and why."""
+        counts = await self._store.counts()
+        gates = [await self._store.gate(name) for name in self._connections()]
+        connections = [
+            {
+                "name": gate.connection,
+                "state": gate.state,
+                "because": gate.because,
+                "not_before": gate.not_before,
+                "deliveries": counts["deliveries"].get(gate.connection, {}),
+            }
+            for gate in gates
+        ]
+        known = {gate.connection for gate in gates}
+        orphans = {name: states for name, states in counts["deliveries"].items() if name not in known}
+        return {
+            "sources": list(self._sources()),
+            "arrivals": counts["arrivals"],
+            "sightings": counts["sightings"],
+            "connections": connections,
+            "without_connection": orphans,
+            "rules": {"file": self._rule_file().name, "hash": self._rule_file().hash},
+        }
+
+    async def resume(self, name: str) -> dict[str, Any]:
+        """A paused connection goes on."""
+        self._known(name)
+        gate = await self._store.gate(name)
+        await self._store.set_gate(replace(gate, state="active", because="", not_before=0.0, failures=0))
+        return {"connection": name, "was": gate.state}
+
+    async def retry(self, name: str) -> dict[str, Any]:
+        """What a service refused for good is sent once more."""
+        self._known(name)
+        return {"connection": name, "retried": await self._store.retry(name)}
+
+    def _known(self, name: str) -> None:
+        if name not in self._connections():
+            raise ConfigError(f"there is no connection “{name}”; there are: {', '.join(self._connections())}")
+
+
+def _told(report: Report) -> dict[str, Any]:
+    return {
+        "state": report.state,
+        "reason": report.reason,
+        "links": [{**asdict(verdict), "deliveries": dict(verdict.deliveries)} for verdict in report.verdicts],
+    }

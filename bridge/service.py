@@ -1,0 +1,87 @@
+"""The process: owns the data folder, listens, says where it stands, works until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Iterator
+
+import click
+
+from bridge import __version__, control, logs
+from bridge.ports import Source
+from bridge.settings import Settings, unknown_variables
+from bridge.supervisor import Supervisor
+from bridge.web.server import Server, listen
+from bridge.wiring import DATABASE, TOKEN, Bridge, check, open_bridge, owner_token
+
+
+def run(settings: Settings) -> int:
+    """Returns the exit code. Raises ConfigError while nothing has started."""
+    check(settings)
+    with control.own(settings.data), listen(settings.host, settings.port) as listener:
+        logs.start(settings.log_level, [owner_token(settings), settings.telegram_token.get_secret_value()])
+        return asyncio.run(_work(settings, listener))
+
+
+async def _work(settings: Settings, listener: socket.socket) -> int:
+    async with open_bridge(settings) as bridge:
+        server = Server(bridge.app)
+        serving = asyncio.create_task(server.serve([listener]))
+        supervisor = bridge.supervisor()
+        _stop_on_signals(server, supervisor)
+        for line in greeting(bridge, listener.getsockname()[1]):
+            click.echo(line)
+        await supervisor.run()
+        await serving
+    return 0
+
+
+def _stop_on_signals(server: Server, supervisor: Supervisor) -> None:
+    """The first signal drains, the second ends at once."""
+    stopping = False
+
+    def stop() -> None:
+        nonlocal stopping
+        if stopping:
+            os._exit(1)
+        stopping = True
+        server.should_exit = True
+        supervisor.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+
+
+def greeting(bridge: Bridge, port: int) -> Iterator[str]:
+    """What a person must know to go on, in a few lines. Holds no secret."""
+    settings, rule_file = bridge.settings, bridge.intake.rule_file
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"http://{host}:{port}"
+    in_variable = bool(settings.token.get_secret_value())
+    token = settings.data / TOKEN
+    yield click.style(f"pocket-bridge {__version__}", bold=True)
+    yield f"  listening  {address}  (Pocket API, webhooks, /healthz, /readyz)"
+    yield f"  token      {'the one in BRIDGE_TOKEN' if in_variable else token}"
+    yield f"  data       {settings.data / DATABASE}"
+    yield f"  rules      {_rules(rule_file.name, len(rule_file.rules))}"
+    for name, source in bridge.sources.items():
+        yield f"  {click.style('on ', fg='green')}        {name}{_words(source)}"
+    for name, words in bridge.off.items():
+        yield f"  off        {name}: {words}"
+    for line in unknown_variables(os.environ):
+        yield click.style(f"  note       {line}", fg="yellow")
+    shown = "$BRIDGE_TOKEN" if in_variable else f"$(cat '{token}')"
+    yield "Save a first link:"
+    yield f'  curl -H "Authorization: Bearer {shown}" -d url=https://example.com/ {address}/save'
+
+
+def _rules(name: str, number: int) -> str:
+    return f"{name} ({number} rules)" if name else "none: every link goes to “reading”, the embedded list"
+
+
+def _words(source: Source) -> str:
+    words = getattr(source, "words", "")
+    return f": {words}" if words else ""

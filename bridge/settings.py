@@ -1,0 +1,150 @@
+"""Settings: the environment, an `.env` file, and for every setting also the name of a file that holds it."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from bridge.errors import ConfigError
+
+PREFIX = "BRIDGE_"
+
+
+class Settings(BaseSettings):
+    """Each field is read from BRIDGE_<NAME>, or from the file that BRIDGE_<NAME>_FILE names."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True
+    )
+
+    data: Path = Field(default=Path("data"), description="Folder for the database, the token and the socket.")
+    listen: str = Field(default="127.0.0.1:8080", description="Address and port the web server listens on.")
+    rules: Path = Field(default=Path("rules.yaml"), description="The rule file; it may be absent.")
+    token: SecretStr = Field(
+        default=SecretStr(""), description="The owner's token. When empty, one is made and kept in DATA/token."
+    )
+    telegram_token: SecretStr = Field(default=SecretStr(""), description="The bot's token; turns Telegram on.")
+    telegram_api: str = Field(default="https://api.telegram.org", description="Another Bot API server.")
+    telegram_allow: Annotated[frozenset[int], NoDecode] = Field(
+        default=frozenset(), description="Ids of the people and chats the bot listens to, comma-separated."
+    )
+    allow_nets: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Private networks that may be fetched from, comma-separated, like 192.168.1.0/24."
+    )
+    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    @field_validator("telegram_allow", mode="before")
+    @classmethod
+    def _ids(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        ids = [part.strip() for part in value.split(",") if part.strip()]
+        for part in ids:
+            if not part.removeprefix("-").isdigit():
+                raise ValueError(f"“{part[:40]}” is not an id: ids are numbers, never user names")
+        return frozenset(map(int, ids))
+
+    @field_validator("allow_nets", mode="before")
+    @classmethod
+    def _nets(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        nets = tuple(part.strip() for part in value.split(",") if part.strip())
+        for part in nets:
+            try:
+                ipaddress.ip_network(part, strict=False)
+            except ValueError:
+                raise ValueError(f"“{part[:40]}” is not a network; write it like 192.168.1.0/24") from None
+        return nets
+
+    @field_validator("listen")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        address, _, port = value.rpartition(":")
+        if not address or not port.isdigit() or int(port) > 65535:
+            raise ValueError(f"“{value[:60]}” is no address with a port, like 127.0.0.1:8080 or [::1]:8080")
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _level(cls, value: str) -> str:
+        if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise ValueError("it must be DEBUG, INFO, WARNING or ERROR")
+        return value.upper()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del file_secret_settings
+        return init_settings, env_settings, dotenv_settings, _FileSource(settings_cls)
+
+    @property
+    def host(self) -> str:
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        return int(self.listen.rpartition(":")[2])
+
+
+class _FileSource(PydanticBaseSettingsSource):
+    """BRIDGE_TOKEN_FILE=/run/secrets/token: the way container secrets come."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        del field
+        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
+        return (_content(path, field_name) if path else None), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        values = {name: self.get_field_value(None, name)[0] for name in self.settings_cls.model_fields}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def _content(path: str, name: str) -> str:
+    try:
+        return Path(path).read_text("utf-8").strip()
+    except (OSError, UnicodeError) as error:
+        variable = f"{PREFIX}{name.upper()}_FILE"
+        raise ConfigError(f"{variable}: {path} cannot be read ({getattr(error, 'strerror', error)})") from None
+
+
+def load_settings(**given: Any) -> Settings:
+    """Raises ConfigError naming the variable, what is wrong, and never a value that is secret."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_problem(dict(problem)) for problem in error.errors())) from None
+
+
+def _problem(problem: Mapping[str, Any]) -> str:
+    name = str(problem["loc"][0]) if problem["loc"] else ""
+    return f"{PREFIX}{name.upper()}: {str(problem['msg']).removeprefix('Value error, ')}"
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """One sentence for every BRIDGE_ variable that means nothing, with what was probably meant."""
+    names = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    known = {*names, *(f"{name}_FILE" for name in names)}
+    return [
+        f"{name} is set but means nothing{_meant(name, known)}"
+        for name in sorted(environment)
+        if name.startswith(PREFIX) and name not in known
+    ]
+
+
+def _meant(name: str, known: set[str]) -> str:
+    close = difflib.get_close_matches(name, sorted(known), 1)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -1,0 +1,224 @@
+"""The store: the ports over the units of work, and the bells that wake whoever waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+from typing import Any
+
+from bridge.delivery import Delivery, Settlement
+from bridge.ports import Arrival, Cursor, Gate, Key, Read, Receipt, Report
+from bridge.reading_list import Action, Page, Query, Result
+from bridge.store import inbox, outbox, passport, reading_list, reports
+from bridge.store.migrations import migrate
+from bridge.store.sqlite import Database
+
+IDLE_SECONDS = 300.0
+"""The longest anybody sleeps without looking: a bell that was missed costs no more than this."""
+
+
+class Bell:
+    """Wakes one waiter when something was committed."""
+
+    def __init__(self) -> None:
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        self._rung.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Returns when it was rung since the last wait, or after some seconds."""
+        try:
+            async with asyncio.timeout(max(seconds, 0.0)):
+                await self._rung.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._rung.clear()
+
+
+class Store:
+    """Implements ports.Inbox, ports.Outbox and ports.ReadingList, and answers what people ask.
+
+    Every method that writes is one unit: when it returns, it is durable; when it raises StoreError, nothing was
+    written.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+        self._arrived = Bell()
+        self._wanted: dict[str, Bell] = {}
+        self._reportable = Bell()
+        self._reporting: AbstractSet[str] = frozenset()
+
+    @classmethod
+    async def open(cls, path: Path, clock: Callable[[], float]) -> Store:
+        """Opens or makes the database. Raises StoreError with what to do when it cannot be used."""
+        database = await asyncio.to_thread(Database, path)
+        try:
+            await database.write(migrate)
+        except BaseException:
+            await database.close()
+            raise
+        return cls(database, clock)
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    def report_for(self, sources: AbstractSet[str]) -> None:
+        """The sources whose arrivals get a report from now on."""
+        self._reporting = sources
+
+    # -- the inbox -----------------------------------------------------------------------------------------------
+
+    async def put(
+        self,
+        arrivals: Sequence[Arrival],
+        *,
+        seen: Sequence[Key] = (),
+        cursor: Cursor | None = None,
+        expect: str | None = None,
+    ) -> Sequence[Receipt]:
+        now = self._clock()
+        receipts = await self._database.write(
+            lambda tx: inbox.put(tx, arrivals, seen=seen, cursor=cursor, expect=expect, now=now)
+        )
+        self._arrived.ring()
+        return receipts
+
+    async def known(self, scope: str, values: Sequence[str]) -> AbstractSet[str]:
+        now = self._clock()
+        return await self._database.read(lambda tx: inbox.known(tx, scope, values, now))
+
+    async def cursor(self, scope: str) -> str | None:
+        return await self._database.read(lambda tx: inbox.progress(tx, scope))
+
+    async def due(self, limit: int) -> Sequence[Arrival]:
+        now = self._clock()
+        return await self._database.read(lambda tx: inbox.due(tx, limit, now))
+
+    async def take(self, reads: Sequence[Read], rule_set: str) -> None:
+        now = self._clock()
+        await self._database.write(
+            lambda tx: inbox.take(tx, reads, rule_set=rule_set, reporting=self._reporting, now=now)
+        )
+        for bell in (*self._wanted.values(), self._reportable):
+            bell.ring()
+
+    async def wait_for_arrivals(self) -> None:
+        await self._sleep(self._arrived, self._database.read(inbox.next_due))
+
+    async def keep_rule_set(self, hash_: str, text: str) -> None:
+        now = self._clock()
+        await self._database.write(lambda tx: inbox.keep_rule_set(tx, hash_, text, now))
+
+    async def forget(self) -> int:
+        """Drops some keys whose time is over; answers how many."""
+        now = self._clock()
+        return await self._database.write(lambda tx: inbox.forget(tx, now))
+
+    # -- the outbox ----------------------------------------------------------------------------------------------
+
+    async def lease(self, connection: str, limit: int, *, idempotent: bool) -> Sequence[Delivery]:
+        now = self._clock()
+        return await self._database.write(
+            lambda tx: outbox.lease(tx, connection, limit, idempotent=idempotent, now=now)
+        )
+
+    async def settle(
+        self, settled: Sequence[tuple[Delivery, Settlement]], *, gate: Gate | None = None, took: float = 0.0
+    ) -> int:
+        now = self._clock()
+        held = await self._database.write(lambda tx: outbox.settle(tx, settled, gate=gate, now=now, took=took))
+        self._reportable.ring()
+        return held
+
+    async def expire(self, connection: str, *, idempotent: bool) -> int:
+        """At the start of the only process: every lease is from a process that is gone."""
+        now = self._clock()
+        return await self._database.write(
+            lambda tx: outbox.expire(tx, connection, idempotent=idempotent, before=float("inf"), now=now)
+        )
+
+    async def gate(self, connection: str) -> Gate:
+        return await self._database.read(lambda tx: outbox.find_gate(tx, connection))
+
+    async def set_gate(self, gate: Gate) -> None:
+        await self._database.write(lambda tx: outbox.set_gate(tx, gate))
+        self._bell(gate.connection).ring()
+
+    async def retry(self, connection: str) -> int:
+        now = self._clock()
+        number = await self._database.write(lambda tx: outbox.retry(tx, connection, now))
+        self._bell(connection).ring()
+        return number
+
+    async def wait_for_deliveries(self, connection: str) -> None:
+        await self._sleep(
+            self._bell(connection), self._database.read(lambda tx: outbox.next_due(tx, connection))
+        )
+
+    def _bell(self, connection: str) -> Bell:
+        return self._wanted.setdefault(connection, Bell())
+
+    # -- the embedded list ---------------------------------------------------------------------------------------
+
+    async def apply(
+        self, account: str, actions: Sequence[Action], *, arrivals: Sequence[Arrival] = ()
+    ) -> Sequence[Result]:
+        now = self._clock()
+
+        def unit(tx: Any) -> Sequence[Result]:
+            results = reading_list.apply(tx, account, actions, int(now))
+            inbox.put(tx, arrivals, seen=(), cursor=None, expect=None, now=now)
+            return results
+
+        results = await self._database.write(unit)
+        if arrivals:
+            self._arrived.ring()
+        return results
+
+    async def find(self, account: str, query: Query) -> Page:
+        return await self._database.read(lambda tx: reading_list.find(tx, account, query))
+
+    # -- reports -------------------------------------------------------------------------------------------------
+
+    async def due_reports(self, limit: int) -> Sequence[tuple[int, float, int, str]]:
+        now = self._clock()
+        return await self._database.read(lambda tx: reports.due(tx, limit, now))
+
+    async def report(self, arrival: int, reference: str) -> Report | None:
+        return await self._database.read(lambda tx: passport.report(tx, arrival, reference))
+
+    async def told(self, arrival: int, reference: str, *, due_was: float, settled: bool) -> None:
+        await self._database.write(
+            lambda tx: reports.told(tx, arrival, reference, due_was=due_was, settled=settled)
+        )
+
+    async def tell_later(self, arrival: int, due_at: float) -> None:
+        await self._database.write(lambda tx: reports.later(tx, arrival, due_at))
+
+    async def drop_report(self, arrival: int) -> None:
+        await self._database.write(lambda tx: reports.drop(tx, arrival))
+
+    async def wait_for_reports(self) -> None:
+        await self._sleep(self._reportable, self._database.read(reports.next_due))
+
+    # -- what people ask -----------------------------------------------------------------------------------------
+
+    async def passport(self, account: str, canonical: str, given: str) -> passport.Passport:
+        return await self._database.read(lambda tx: passport.passport(tx, account, canonical, given))
+
+    async def counts(self) -> dict[str, Any]:
+        return await self._database.read(passport.counts)
+
+    async def rule_set(self, hash_: str) -> str | None:
+        return await self._database.read(lambda tx: passport.rule_set(tx, hash_))
+
+    async def _sleep(self, bell: Bell, next_due: Awaitable[float | None]) -> None:
+        due = await next_due
+        seconds = IDLE_SECONDS if due is None else min(due - self._clock(), IDLE_SECONDS)
+        await bell.wait(seconds)

@@ -1,0 +1,102 @@
+"""The supervisor: runs sources, workers and the web server, restarts what fails, drains when it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, Protocol
+
+from bridge.delivery import backoff
+from bridge.errors import BridgeError
+
+DRAIN_SECONDS = 6.0
+LONGEST_PAUSE = 60.0
+
+log = logging.getLogger(__name__)
+
+
+class Worker(Protocol):
+    """A stage: `step` does what is due and says how much that was, `wait` returns when more may be due."""
+
+    async def step(self) -> int: ...
+
+    async def wait(self) -> None: ...
+
+
+class Periodic:
+    """A worker that does one thing every so many seconds."""
+
+    def __init__(self, task: Callable[[], Awaitable[object]], every: float) -> None:
+        self._task = task
+        self._every = every
+
+    async def step(self) -> int:
+        await self._task()
+        return 0
+
+    async def wait(self) -> None:
+        await asyncio.sleep(self._every)
+
+
+class Supervisor:
+    """`sources` run until they are cancelled; `workers` finish the step they are in."""
+
+    def __init__(
+        self, sources: Mapping[str, Callable[[], Awaitable[None]]], workers: Mapping[str, Worker]
+    ) -> None:
+        self._sources = sources
+        self._workers = workers
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Returns after `stop`, when every worker has finished its step or DRAIN_SECONDS have passed."""
+        sources = [self._spawn(name, run) for name, run in self._sources.items()]
+        lines = [self._spawn(name, self._line(worker)) for name, worker in self._workers.items()]
+        await self._stopping.wait()
+        await _cancel(sources)
+        if lines:
+            await asyncio.wait(lines, timeout=DRAIN_SECONDS)
+        await _cancel(lines)
+
+    def _spawn(self, name: str, run: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        return asyncio.create_task(self._keep_running(name, run), name=name)
+
+    def _line(self, worker: Worker) -> Callable[[], Awaitable[None]]:
+        async def line() -> None:
+            while not self._stopping.is_set():
+                if not await worker.step():
+                    await self._until_stopping(worker.wait())
+
+        return line
+
+    async def _keep_running(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                await run()
+            except BridgeError as error:
+                log.error("%s failed: %s", name, error)  # noqa: TRY400 - its text is the whole story
+            except Exception:
+                log.exception("%s failed", name)
+            pause = min(backoff(failures, 1.0), LONGEST_PAUSE)
+            failures += 1
+            await self._until_stopping(asyncio.sleep(pause))
+
+    async def _until_stopping(self, waiting: Coroutine[Any, Any, None]) -> None:
+        both = [asyncio.ensure_future(waiting), asyncio.ensure_future(self._stopping.wait())]
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if both[0].done():
+                both[0].result()
+        finally:
+            await _cancel(both)
+
+
+async def _cancel(tasks: list[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

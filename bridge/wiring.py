@@ -1,0 +1,380 @@
+"""The one place that wires: settings -> a running Bridge.
+
+A destination of `type: x` is bridge.destinations.x; a dotted type is somebody's own module.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import difflib
+import hashlib
+import hmac
+import importlib
+import json
+import logging
+import os
+import pkgutil
+import random
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import ValidationError
+from starlette.types import ASGIApp
+
+from bridge import control, destinations, rules
+from bridge.desk import Desk
+from bridge.errors import BridgeError, ConfigError
+from bridge.intake import Intake, Reader
+from bridge.net import Net
+from bridge.ports import OWNER, Destination, Source
+from bridge.ports import Reporter as Teller
+from bridge.reporter import Reporter
+from bridge.rules import RuleFile
+from bridge.sender import Sender
+from bridge.settings import Settings
+from bridge.sources.pocket_api import Identity, PocketApi
+from bridge.sources.webhooks import Webhooks
+from bridge.store.core import Store
+from bridge.supervisor import Periodic, Supervisor, Worker
+from bridge.web.server import application
+
+DATABASE = "bridge.db"
+TOKEN = "token"  # noqa: S105 - a file's name
+READING = "reading"
+RELOAD_SECONDS = 2.0
+FORGET_SECONDS = 3600.0
+
+READERS = {
+    "cli": "bridge.desk",
+    "feed": "bridge.sources.feeds",
+    "hook": "bridge.sources.webhooks",
+    "pocket": "bridge.sources.pocket_api",
+    "save": "bridge.sources.webhooks",
+    "telegram": "bridge.sources.telegram",
+}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Bridge:
+    """Everything, wired, nothing started. `off`: sources that are off -> what would turn them on."""
+
+    settings: Settings
+    store: Store
+    desk: Desk
+    app: ASGIApp
+    sources: Mapping[str, Source]
+    off: Mapping[str, str]
+    workers: Mapping[str, Worker]
+    intake: Intake
+
+    def supervisor(self) -> Supervisor:
+        """For sources, workers and the socket that commands come over."""
+        running = {name: source.run for name, source in self.sources.items()}
+        return Supervisor({**running, "control": self._serve_commands}, self.workers)
+
+    async def _serve_commands(self) -> None:
+        await control.serve(self.settings.data, self.desk.handle)
+
+    @contextlib.asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """The workers alone, for a command that runs while no process does."""
+        supervisor = Supervisor({}, self.workers)
+        running = asyncio.create_task(supervisor.run())
+        try:
+            yield
+        finally:
+            supervisor.stop()
+            await running
+
+
+class Readers(Mapping[str, Reader]):
+    """A source's name -> its pure `read`, imported when the first of its arrivals is read."""
+
+    def __getitem__(self, source: str) -> Reader:
+        reader: Reader = importlib.import_module(READERS[source]).read
+        return reader
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(READERS)
+
+    def __len__(self) -> int:
+        return len(READERS)
+
+
+def load_rules(settings: Settings) -> RuleFile:
+    """The rule file, or an empty one when there is none. Raises ConfigError with place and meaning."""
+    try:
+        content = settings.rules.read_bytes()
+    except FileNotFoundError:
+        return rules.EMPTY
+    except OSError as error:
+        raise ConfigError(f"{settings.rules} cannot be read: {error.strerror}") from None
+    return rules.load(content, name=str(settings.rules))
+
+
+def check(settings: Settings) -> RuleFile:
+    """As much as can be known without starting: rule file, its tests, and every destination's options."""
+    rule_file = load_rules(settings)
+    with _quiet_loop() as net:
+        for name in rule_file.destinations:
+            connect(rule_file, name, net)
+    if failures := rules.failures(rule_file):
+        raise ConfigError("\n".join(failures))
+    return rule_file
+
+
+@contextlib.contextmanager
+def _quiet_loop() -> Iterator[Net]:
+    net = Net()
+    try:
+        yield net
+    finally:
+        asyncio.run(net.close())
+
+
+def owner_token(settings: Settings) -> str:
+    """BRIDGE_TOKEN, or the one in DATA/token, made at the first start and readable by its owner only."""
+    if given := settings.token.get_secret_value():
+        return given
+    path = settings.data / TOKEN
+    with contextlib.suppress(FileNotFoundError):
+        if kept := path.read_text("ascii").strip():
+            return kept
+    token = secrets.token_hex(16)
+    # Written aside and renamed: a crash must not leave an empty token.
+    aside = path.with_suffix(".new")
+    aside.unlink(missing_ok=True)
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(token + "\n")
+    aside.replace(path)
+    return token
+
+
+@contextlib.asynccontextmanager
+async def open_bridge(settings: Settings) -> AsyncIterator[Bridge]:
+    """Wires everything on the data folder, which the caller owns. Raises ConfigError before anything has started."""
+    rule_file = load_rules(settings)
+    async with contextlib.AsyncExitStack() as stack:
+        net = Net(allow_nets=settings.allow_nets)
+        stack.push_async_callback(net.close)
+        store = await Store.open(settings.data / DATABASE, time.time)
+        stack.push_async_callback(store.close)
+        await store.keep_rule_set(rule_file.hash, rule_file.text)
+        bridge = await _wire(settings, rule_file, net, store)
+        yield bridge
+
+
+async def _wire(settings: Settings, rule_file: RuleFile, net: Net, store: Store) -> Bridge:
+    owner, inner = owner_token(settings), secrets.token_hex(16)
+    reading_list = PocketApi(store, identify=_identify(owner, inner), clock=time.time)
+    webhooks = Webhooks(store, token=owner, clock=time.time)
+    sources: dict[str, Source] = {webhooks.name: webhooks, reading_list.name: reading_list}
+    more, off = _optional_sources(settings, rule_file, net, store)
+    sources |= more
+    tellers = {name: source for name, source in sources.items() if isinstance(source, Teller)}
+    store.report_for(tellers.keys())
+
+    connections = [_embedded(reading_list, inner), *(connect(rule_file, name, net) for name in rule_file.destinations)]
+    for connection in connections:
+        await _open_gate(store, connection, rule_file)
+    intake = Intake(store, Readers(), rule_file)
+    workers: dict[str, Worker] = {
+        "intake": intake,
+        **{
+            f"sender of {connection.name}": Sender(store, connection, clock=time.time, chance=random.random)
+            for connection in connections
+        },
+        "reporter": Reporter(store, tellers, clock=time.time, chance=random.random),
+        "rules": Periodic(_Reload(settings, store, intake), RELOAD_SECONDS),
+        "housekeeping": Periodic(store.forget, FORGET_SECONDS),
+    }
+    desk = Desk(
+        store,
+        rule_file=lambda: intake.rule_file,
+        connections=lambda: [connection.name for connection in connections],
+        sources=lambda: [*({"name": name, "on": True} for name in sources), *_off(off)],
+        clock=time.time,
+    )
+    return Bridge(
+        settings=settings,
+        store=store,
+        desk=desk,
+        app=application([source.routes for source in sources.values()], ready=list),
+        sources=sources,
+        off=off,
+        workers=workers,
+        intake=intake,
+    )
+
+
+def _off(off: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    return ({"name": name, "on": False, "turn_on": words} for name, words in off.items())
+
+
+def _optional_sources(
+    settings: Settings, rule_file: RuleFile, net: Net, store: Store
+) -> tuple[dict[str, Source], dict[str, str]]:
+    """Their modules are heavy, so each is imported only when it is on."""
+    on: dict[str, Source] = {}
+    off: dict[str, str] = {}
+    if rule_file.feeds:
+        feeds = importlib.import_module("bridge.sources.feeds")
+        on["feeds"] = feeds.Feeds(store, net, rule_file.feeds, clock=time.time, chance=random.random)
+    else:
+        off["feeds"] = f"list them under “feeds:” in {settings.rules}"
+    if token := settings.telegram_token.get_secret_value():
+        telegram = importlib.import_module("bridge.sources.telegram")
+        door = net.trusting(settings.telegram_api)
+        api, allow = settings.telegram_api.rstrip("/"), settings.telegram_allow
+        on["telegram"] = telegram.Telegram(store, door, token=token, api=api, allow=allow, clock=time.time)
+    else:
+        off["telegram"] = "set BRIDGE_TELEGRAM_TOKEN and BRIDGE_TELEGRAM_ALLOW"
+    return on, off
+
+
+def _identify(owner: str, inner: str) -> Callable[[str, str], Identity | None]:
+    def identify(consumer_key: str, access_token: str) -> Identity | None:
+        given = access_token.encode("utf-8", "replace")
+        if hmac.compare_digest(given, inner.encode()):
+            return Identity(OWNER, "bridge", inner=True)
+        if hmac.compare_digest(given, owner.encode()):
+            return Identity(OWNER, consumer_key)
+        return None
+
+    return identify
+
+
+def _embedded(reading_list: PocketApi, inner: str) -> Destination:
+    """The embedded list is a Pocket server like any other, reached over ASGI by the same client."""
+    pocket = importlib.import_module("bridge.destinations.pocket")
+    options = pocket.Options(
+        type="pocket", base_url="http://reading.list", consumer_key="1-bridge", access_token=inner, batch=100
+    )
+    app = application([reading_list.routes], ready=list)
+    connection: Destination = pocket.connect(options, name=READING, transport=httpx.ASGITransport(app))
+    connection.traits = replace(connection.traits, unlimited=True)
+    return connection
+
+
+def connect(rule_file: RuleFile, name: str, net: Net) -> Destination:
+    """The destination `name` of the rule file. Raises ConfigError at the place in the file that is wrong."""
+    written = dict(rule_file.destinations[name])
+    module = _plug(rule_file, name, str(written.get("type", "")))
+    options = _options(rule_file, name, module.Options, _revealed(rule_file, name, written))
+    destination: Destination = module.connect(options, name=name, transport=net.transport(str(options.base_url)))
+    return destination
+
+
+def _plug(rule_file: RuleFile, name: str, kind: str) -> Any:
+    known = sorted(module.name for module in pkgutil.iter_modules(destinations.__path__) if module.name[0] != "_")
+    path = ("destinations", name, "type")
+    if kind in known:
+        return importlib.import_module(f"bridge.destinations.{kind}")
+    if "." in kind:
+        try:
+            return importlib.import_module(kind)
+        except ModuleNotFoundError:
+            raise rule_file.problem(path, f"there is no module “{kind}”") from None
+    close = difflib.get_close_matches(kind, known, 1)
+    meant = close[0] if close else f"one of: {', '.join(known)}"
+    raise rule_file.problem(path, f"there is no destination of type “{kind}”", meant)
+
+
+def _options(rule_file: RuleFile, name: str, model: Any, written: Mapping[str, Any]) -> Any:
+    try:
+        return model.model_validate(written)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = str(problem["loc"][0]) if problem["loc"] else ""
+        if problem["type"] == "extra_forbidden":
+            close = difflib.get_close_matches(key, list(model.model_fields), 1)
+            words = f"unknown key “{key}” in destination “{name}”"
+            raise rule_file.problem(("destinations", name, key), words, close[0] if close else "") from None
+        if problem["type"] == "missing":
+            words = f"destination “{name}” needs “{key}”"
+            raise rule_file.problem(("destinations", name), words) from None
+        words = f"“{key}” of destination “{name}”: {problem['msg'].removeprefix('Value error, ')}"
+        raise rule_file.problem(("destinations", name, key), words) from None
+
+
+def _revealed(rule_file: RuleFile, name: str, written: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with {env: NAME} and {file: PATH} replaced by what they name."""
+    return {
+        key: _secret(rule_file, ("destinations", name, key), value) if isinstance(value, Mapping) else value
+        for key, value in written.items()
+    }
+
+
+def _secret(rule_file: RuleFile, path: Sequence[str], value: Mapping[str, Any]) -> Any:
+    match value:
+        case {"env": str(variable), **rest} if not rest:
+            if variable not in os.environ:
+                raise rule_file.problem(path, f"the variable {variable} is not set")
+            return os.environ[variable]
+        case {"file": str(file), **rest} if not rest:
+            try:
+                return Path(file).read_text("utf-8").strip()
+            except (OSError, UnicodeError) as error:
+                raise rule_file.problem(path, f"{file} cannot be read ({type(error).__name__})") from None
+        case _:
+            return value
+
+
+async def _open_gate(store: Store, connection: Destination, rule_file: RuleFile) -> None:
+    """Leases of a process that is gone are due again; a new credential opens a gate that was paused."""
+    name = connection.name
+    await store.expire(name, idempotent=connection.traits.add_is_idempotent)
+    gate = await store.gate(name)
+    credential = _fingerprint(rule_file, name)
+    if gate.credential == credential:
+        return
+    opened = replace(gate, state="active", because="", not_before=0.0, failures=0, credential=credential)
+    await store.set_gate(opened)
+
+
+def _fingerprint(rule_file: RuleFile, name: str) -> str:
+    if name not in rule_file.destinations:
+        return READING
+    options = _revealed(rule_file, name, rule_file.destinations[name])
+    return hashlib.sha256(json.dumps(options, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+class _Reload:
+    """Looks whether the rule file changed. A broken one is told once and the old rules stay."""
+
+    def __init__(self, settings: Settings, store: Store, intake: Intake) -> None:
+        self._settings = settings
+        self._store = store
+        self._intake = intake
+        self._stamp = self._look()
+
+    async def __call__(self) -> None:
+        stamp = self._look()
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            rule_file = await asyncio.to_thread(check, self._settings)
+        except BridgeError as error:
+            log.error("the changed rules are not used, the old ones stay:\n%s", error)  # noqa: TRY400
+            return
+        await self._store.keep_rule_set(rule_file.hash, rule_file.text)
+        old, self._intake.rule_file = self._intake.rule_file, rule_file
+        log.info("%s: %d rules in use", rule_file.name, len(rule_file.rules))
+        if (old.feeds, old.destinations) != (rule_file.feeds, rule_file.destinations):
+            log.warning("feeds or destinations changed: they are used from the next start on")
+
+    def _look(self) -> tuple[int, int] | None:
+        try:
+            stat = self._settings.rules.stat()
+        except OSError:
+            return None
+        return stat.st_mtime_ns, stat.st_size

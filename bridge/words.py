@@ -1,0 +1,200 @@
+"""Answers of the desk in words, for a terminal. Pure: plain data in, lines out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+
+Data = Mapping[str, Any]
+
+STATES = {
+    "pending": "waiting",
+    "leased": "being sent",
+    "delivered": "delivered",
+    "dead": "refused",
+    "unknown": "unknown",
+    "held": "held",
+    "cancelled": "cancelled",
+}
+
+
+def added(answer: Data) -> Sequence[str]:
+    if answer["state"] == "parked":
+        return [_bad(f"not saved: {answer['reason']}")]
+    if not answer["links"]:
+        return ["kept; it will be saved as soon as pocket-bridge works"]
+    return [line for link in answer["links"] for line in _link(link)]
+
+
+def _link(link: Data) -> Iterator[str]:
+    tags = _tags(link["tags"])
+    match link["state"]:
+        case "dropped":
+            yield f"{_bad('dropped')} by {link['reason']}: {link['url']}"
+        case "duplicate":
+            new = f", new tags{tags}" if tags else ""
+            yield f"{_good('already saved')} on {_day(link['since'])}{new}: {link['url']}"
+        case _:
+            yield f"{_good('saved')}: {link['title'] or link['url']}{tags}"
+    for name, (state, because) in link["deliveries"].items():
+        yield f"  {name:12} {_state(state)}{_because(state, because)}"
+
+
+def passport(answer: Data) -> Sequence[str]:
+    return list(_passport(answer))
+
+
+def _passport(answer: Data) -> Iterator[str]:
+    yield click.style(answer["canonical"], bold=True)
+    if answer["since"] is None:
+        yield "  was never saved"
+    for arrival in answer["waiting"]:
+        yield f"  {_time(arrival['received'])}  arrived from {_origin(arrival)}; not read yet"
+    for arrival in answer["refused"]:
+        yield f"  {_time(arrival['received'])}  arrived from {_origin(arrival)}; {_bad('not saved')}: {arrival['reason']}"
+    for mark in answer["marked"]:
+        yield f"  {_time(mark['since'])}  known from {mark['scope']}, not saved: it was there before the feed's start"
+    for sighting in answer["sightings"]:
+        yield from _sighting(sighting)
+    for delivery in answer["deliveries"]:
+        yield from _delivery(delivery)
+
+
+def _sighting(sighting: Data) -> Iterator[str]:
+    facts = sighting["facts"]
+    yield f"  {_time(sighting['received'])}  arrived from {_origin(sighting)}  (arrival {sighting['arrival']})"
+    yield f"{'':23}read: {facts['url']}{_quoted(facts.get('title', ''))}{_tags(facts.get('tags', []))}"
+    yield from (f"{'':23}{line}" for line in _rules(sighting["rules"]))
+    outcome = {"kept": _good("kept"), "duplicate": "known already", "dropped": _bad("dropped")}[sighting["state"]]
+    reason = f" by {sighting['reason']}" if sighting["reason"] else ""
+    new = f"; tags added:{_tags(sighting['tags'])}" if sighting["tags"] else ""
+    yield f"{'':23}-> {outcome}{reason}{new}"
+
+
+def _rules(traces: Sequence[Data]) -> Iterator[str]:
+    if not traces:
+        yield "no rules: everything is kept"
+    width = max((len(trace["rule"]) for trace in traces), default=0)
+    for trace in traces:
+        mark = click.style("YES", fg="green") if trace["applies"] else "no "
+        effect = f"  -> {trace['effect']}" if trace["applies"] and trace["effect"] else ""
+        yield f"{trace['rule']:{width}}  {mark}  {trace['because']}{effect}"
+
+
+def _delivery(delivery: Data) -> Iterator[str]:
+    remote = f" as {delivery['remote_id']}" if delivery["remote_id"] else ""
+    yield (
+        f"  {_time(delivery['changed'])}  {delivery['connection']}: {_state(delivery['state'])}{remote}"
+        f"{_because(delivery['state'], delivery['because'])}{_tags(delivery['tags'])}"
+    )
+    if delivery["state"] == "pending":
+        yield f"{'':23}due {_time(delivery['due'])}"
+    for attempt in delivery["tries"]:
+        answer = f"{attempt['outcome']}: {attempt['detail']}" if attempt["detail"] else attempt["outcome"]
+        yield f"{'':23}{_time(attempt['at'])}  {answer}  ({attempt['seconds'] * 1000:.0f} ms)"
+
+
+def trial(answer: Data) -> Sequence[str]:
+    return list(_trial(answer))
+
+
+def _trial(answer: Data) -> Iterator[str]:
+    if "feed" in answer:
+        yield f"a feed: {answer['feed'] or 'without a title'}, {answer['entries']} entries"
+        yield "On its first poll nothing of this is saved, unless its “start” says so. Later entries would go like this:"
+    for link in answer["links"]:
+        decision = link["decision"]
+        yield ""
+        yield click.style(link["url"], bold=True) + _quoted(link["title"])
+        yield from (f"  {line}" for line in _rules(link["rules"]))
+        if decision["dropped_by"]:
+            yield f"  -> {_bad('dropped')} by {decision['dropped_by']}"
+        else:
+            title = _quoted(decision["title"]) if decision["title"] != link["title"] else ""
+            yield f"  -> to {', '.join(decision['to'])}{_tags(decision['tags'])}{title}"
+    if answer.get("not_a_feed"):
+        yield ""
+        yield f"(As a feed: {answer['not_a_feed']}.)"
+
+
+def checked(answer: Data) -> Sequence[str]:
+    name = answer["file"] or "no rule file: every link goes to “reading”"
+    counts = (
+        f"{answer['rules']} rules, {answer['feeds']} feeds, {answer['tests']} tests, "
+        f"destinations: {', '.join(answer['destinations'])}"
+    )
+    return [f"{_good('ok')}  {name}", f"    {counts}", *(click.style(line, fg="yellow") for line in answer["warnings"])]
+
+
+def status(answer: Data) -> Sequence[str]:
+    return list(_status(answer))
+
+
+def _status(answer: Data) -> Iterator[str]:
+    for source in answer["sources"]:
+        mark = _good("on ") if source["on"] else "off"
+        yield f"{mark}  {source['name']}{': ' + source['turn_on'] if not source['on'] else ''}"
+    yield f"arrivals   {_counts(answer['arrivals'])}"
+    yield f"links      {_counts(answer['sightings'])}"
+    for connection in answer["connections"]:
+        yield f"{connection['name']:10} {_counts(connection['deliveries'], STATES)}"
+        if connection["state"] == "paused":
+            yield f"{'':10} {_bad('paused')}: {connection['because']}; pocket-bridge resume {connection['name']}"
+        elif connection["because"]:
+            yield f"{'':10} waits until {_time(connection['not_before'])}: {connection['because']}"
+    for name, states in answer["without_connection"].items():
+        yield f"{name:10} {_counts(states, STATES)} ({_bad('no such destination any more')})"
+
+
+def resumed(answer: Data) -> Sequence[str]:
+    was = "was paused and goes on" if answer["was"] == "paused" else "was not paused"
+    return [f"{answer['connection']} {was}"]
+
+
+def retried(answer: Data) -> Sequence[str]:
+    return [f"{answer['connection']}: {answer['retried']} links are sent once more"]
+
+
+def _counts(counts: Mapping[str, int], named: Mapping[str, str] = {}) -> str:  # noqa: B006 - never changed
+    return ", ".join(f"{number} {named.get(state, state)}" for state, number in counts.items()) or "nothing yet"
+
+
+def _origin(arrival: Data) -> str:
+    return f"{arrival['source']} {arrival['channel']}".strip()
+
+
+def _because(state: str, because: str) -> str:
+    return f" ({because})" if because and state != "delivered" else ""
+
+
+def _state(state: str) -> str:
+    word = STATES.get(state, state)
+    return _good(word) if state == "delivered" else _bad(word) if state == "dead" else word
+
+
+def _tags(tags: Sequence[str]) -> str:
+    return "".join(f" #{tag}" for tag in tags)
+
+
+def _quoted(title: str) -> str:
+    return f"  “{title}”" if title else ""
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _day(seconds: float) -> str:
+    when = datetime.fromtimestamp(seconds).astimezone()
+    return f"{when.day} {when:%B %Y}"
+
+
+def _good(word: str) -> str:
+    return click.style(word, fg="green")
+
+
+def _bad(word: str) -> str:
+    return click.style(word, fg="red")
