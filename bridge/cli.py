@@ -55,7 +55,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print plain JSON
 @cli.command()
 def run() -> None:
     """Run sources, rules, sender and web server until stopped (Ctrl-C or SIGTERM)."""
-    from bridge import service  # noqa: PLC0415 - `--help` and `check` need none of it
+    from bridge import service
 
     sys.exit(service.run(_settings()))
 
@@ -93,7 +93,7 @@ def try_(what: str, as_json: bool) -> None:  # noqa: FBT001
 
     WHAT is an address, a text with addresses in it, or the address of a feed.
     """
-    from bridge import trial  # noqa: PLC0415
+    from bridge import trial
 
     answer = asyncio.run(trial.tried(_settings(), what))
     _show(answer, words.trial, as_json=as_json)
@@ -103,8 +103,8 @@ def try_(what: str, as_json: bool) -> None:  # noqa: FBT001
 @as_json
 def check(as_json: bool) -> None:  # noqa: FBT001
     """Check settings and rule file, and run the tests in it. Exit 2 when something is wrong."""
-    from bridge import settings as variables  # noqa: PLC0415
-    from bridge import wiring  # noqa: PLC0415
+    from bridge import settings as variables
+    from bridge import wiring
 
     rule_file = wiring.check(_settings())
     answer = {
@@ -142,14 +142,14 @@ def retry(connection: str, as_json: bool) -> None:  # noqa: FBT001
 
 
 def _settings() -> Any:
-    from bridge.settings import load_settings  # noqa: PLC0415
+    from bridge.settings import load_settings
 
     return load_settings()
 
 
 def _ask(command: str, arguments: Mapping[str, Any]) -> Any:
     """Asks the running process, or does it here when none runs."""
-    from bridge import control  # noqa: PLC0415
+    from bridge import control
 
     settings = _settings()
     with contextlib.suppress(ConnectionError):
@@ -159,7 +159,7 @@ def _ask(command: str, arguments: Mapping[str, Any]) -> Any:
 
 
 async def _alone(settings: Any, command: str, arguments: Mapping[str, Any]) -> Any:
-    from bridge.wiring import open_bridge  # noqa: PLC0415
+    from bridge.wiring import open_bridge
 
     async with open_bridge(settings) as bridge, bridge.working():
         return await bridge.desk.handle(command, arguments)

@@ -13,10 +13,8 @@ from typing import Any
 from bridge import rules
 from bridge.errors import ConfigError, InvalidArrival
 from bridge.link import Sighting, canonical, web_address
-from bridge.ports import OWNER, Arrival, Key, Reading, Report
+from bridge.ports import OWNER, Arrival, Inbox, Key, Ledger, Reading, Report
 from bridge.rules import RuleFile
-from bridge.store.core import Store
-from bridge.store.inbox import from_facts
 
 ANSWER_SECONDS = 10.0
 """How long `add` waits for the outcome before it says that the link waits."""
@@ -41,14 +39,16 @@ class Desk:
 
     def __init__(
         self,
-        store: Store,
+        inbox: Inbox,
+        ledger: Ledger,
         *,
         rule_file: Callable[[], RuleFile],
         connections: Callable[[], Sequence[str]],
         sources: Callable[[], Sequence[Mapping[str, Any]]],
         clock: Callable[[], float],
     ) -> None:
-        self._store = store
+        self._inbox = inbox
+        self._ledger = ledger
         self._rule_file = rule_file
         self._connections = connections
         self._sources = sources
@@ -72,14 +72,14 @@ class Desk:
         web_address(url)
         raw = json.dumps({"url": url, "title": title, "tags": list(tags), "note": note}, ensure_ascii=False)
         arrival = Arrival(source="cli", key=Key("cli", uuid.uuid4().hex, keep=0.0), raw=raw)
-        [receipt] = await self._store.put([arrival])
+        [receipt] = await self._inbox.put([arrival])
         report = await self._outcome(receipt.id)
         return {"arrival": receipt.id, "settled": report.settled, **_told(report)}
 
     async def _outcome(self, arrival: int) -> Report:
         until = time.monotonic() + ANSWER_SECONDS
         while True:
-            report = await self._store.report(arrival, "")
+            report = await self._ledger.report(arrival, "")
             if report is None:
                 raise InvalidArrival("the arrival is gone")
             if (report.state != "new" and report.settled) or time.monotonic() > until:
@@ -88,22 +88,22 @@ class Desk:
 
     async def why(self, url: str) -> dict[str, Any]:
         """The passport of a link: arrivals, what was read, each rule with its clause, deliveries, attempts."""
-        passport = asdict(await self._store.passport(OWNER, canonical(web_address(url)), url.strip()))
+        passport = asdict(await self._ledger.passport(OWNER, canonical(web_address(url)), url.strip()))
         for sighting in passport["sightings"]:
             sighting["rules"] = await self._explained(sighting)
         return passport
 
     async def _explained(self, sighting: Mapping[str, Any]) -> list[dict[str, Any]]:
-        text = await self._store.rule_set(sighting["rule_set"])
+        text = await self._ledger.rule_set(sighting["rule_set"])
         if text is None:
             return []
         rule_file = rules.load(text, name="the rules of that time")
-        return [asdict(trace) for trace in rules.explain(rule_file, from_facts(sighting["facts"]))]
+        return [asdict(trace) for trace in rules.explain(rule_file, Sighting.from_facts(sighting["facts"]))]
 
     async def status(self) -> dict[str, Any]:
         """Sources, what came in, what waits at each connection and why."""
-        counts = await self._store.counts()
-        gates = [await self._store.gate(name) for name in self._connections()]
+        counts = await self._ledger.counts()
+        gates = [await self._ledger.gate(name) for name in self._connections()]
         connections = [
             {
                 "name": gate.connection,
@@ -128,14 +128,14 @@ class Desk:
     async def resume(self, name: str) -> dict[str, Any]:
         """A paused connection goes on."""
         self._known(name)
-        gate = await self._store.gate(name)
-        await self._store.set_gate(replace(gate, state="active", because="", not_before=0.0, failures=0))
+        gate = await self._ledger.gate(name)
+        await self._ledger.set_gate(replace(gate, state="active", because="", not_before=0.0, failures=0))
         return {"connection": name, "was": gate.state}
 
     async def retry(self, name: str) -> dict[str, Any]:
         """What a service refused for good is sent once more."""
         self._known(name)
-        return {"connection": name, "retried": await self._store.retry(name)}
+        return {"connection": name, "retried": await self._ledger.retry(name)}
 
     def _known(self, name: str) -> None:
         if name not in self._connections():

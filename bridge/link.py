@@ -68,6 +68,16 @@ class Sighting:
                 facts[name] = facts[name][:LONGEST_TEXT]
         return cls(url=web_address(url), source=source, title=tidy(title), tags=tidy_tags(tags), **facts)
 
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> Sighting:
+        """The sighting that `facts()` was taken of, also after a way through JSON."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()})
+
+    def facts(self) -> dict[str, Any]:
+        """Plain data for JSON, without what is empty."""
+        plain = {name: getattr(self, name) for name in self.__slots__} | {"fields": dict(self.fields)}
+        return {name: value for name, value in plain.items() if value}
+
     @property
     def canonical(self) -> str:
         return canonical(self.url)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from starlette.routing import BaseRoute
 
@@ -282,3 +282,45 @@ class ReadingList(Protocol):
         ...
 
     async def find(self, account: str, query: Query) -> Page: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passport:
+    """One link's whole way. Every part is plain data, oldest first.
+
+    `refused`: arrivals that name the link and could not be read; `marked`: feeds that knew it without saving it.
+    """
+
+    canonical: str
+    since: float | None = None
+    sightings: list[dict[str, Any]] = field(default_factory=list)
+    deliveries: list[dict[str, Any]] = field(default_factory=list)
+    refused: list[dict[str, Any]] = field(default_factory=list)
+    marked: list[dict[str, Any]] = field(default_factory=list)
+    waiting: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Ledger(Protocol):
+    """What people ask: what is known about a link, and how things stand."""
+
+    async def passport(self, account: str, canonical: str, given: str) -> Passport:
+        """`given` is the address as the person typed it: so may arrivals spell it that nobody could read."""
+        ...
+
+    async def counts(self) -> dict[str, Any]:
+        """arrivals: state -> number; sightings: state -> number; deliveries: connection -> state -> number."""
+        ...
+
+    async def rule_set(self, hash_: str) -> str | None:
+        """The text of a rule file that was in use, under its hash."""
+        ...
+
+    async def report(self, arrival: int, reference: str) -> Report | None: ...
+
+    async def gate(self, connection: str) -> Gate: ...
+
+    async def set_gate(self, gate: Gate) -> None: ...
+
+    async def retry(self, connection: str) -> int:
+        """Everything dead at a connection is due again; answers how many."""
+        ...

@@ -40,7 +40,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One action of /v3/send, already read from the wire. Addressed by `item_id`, or by `url` when it is 0."""
+    """One action of /v3/send, already read from the wire. Addressed by `item_id`, or by `url` when there is none such.
+
+    `old_tag` is the tag of tag_rename and of tag_delete. `time`: when its user did it, 0 = now.
+    """
 
     name: str
     item_id: int = 0

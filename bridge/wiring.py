@@ -198,6 +198,7 @@ async def _wire(settings: Settings, rule_file: RuleFile, net: Net, store: Store)
     }
     desk = Desk(
         store,
+        store,
         rule_file=lambda: intake.rule_file,
         connections=lambda: [connection.name for connection in connections],
         sources=lambda: [*({"name": name, "on": True} for name in sources), *_off(off)],

@@ -1,0 +1,121 @@
+"""The floors of the house: imports point down, nothing goes in circles, plugs do not know each other."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "bridge"
+
+# From the ground up. A module imports from lower floors, or from its own room.
+FLOORS: list[list[str]] = [
+    ["bridge"],
+    ["bridge.errors", "bridge.pocket", "bridge.scan"],
+    ["bridge.link", "bridge.delivery", "bridge.reading_list", "bridge.settings", "bridge.logs"],
+    ["bridge.rules"],
+    ["bridge.ports"],
+    ["bridge.net", "bridge.store", "bridge.destinations", "bridge.web"],
+    ["bridge.sources"],
+    ["bridge.intake", "bridge.sender", "bridge.reporter", "bridge.supervisor", "bridge.desk", "bridge.control"],
+    ["bridge.wiring"],
+    ["bridge.service", "bridge.trial", "bridge.words"],
+    ["bridge.cli"],
+    ["bridge.__main__"],
+]
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+# What stages and plugs must not see of each other: only wiring knows both.
+PLUGS = ("bridge.sources", "bridge.destinations", "bridge.store", "bridge.net", "bridge.web")
+STAGES = tuple(FLOORS[7])
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        yield name.removesuffix(".__init__"), path
+
+
+def room(module: str) -> str:
+    parts = module.split(".")
+    return next(".".join(parts[:n]) for n in (2, 1) if ".".join(parts[:n]) in FLOOR)
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Modules of ours that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "bridge")
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "bridge":
+            for alias in node.names:
+                submodule = f"{node.module}.{alias.name}"
+                yield submodule if submodule in KNOWN else node.module
+
+
+KNOWN = {name for name, _ in modules()}
+ARROWS = [(name, target) for name, path in modules() for target in imports(path)]
+
+
+def test_every_module_has_a_floor() -> None:
+    assert {room(name) for name in KNOWN} <= set(FLOOR)
+    assert {name for rooms in FLOORS for name in rooms} <= KNOWN
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN))
+def test_imports_point_down(name: str) -> None:
+    for source, target in ARROWS:
+        if source == name and room(source) != room(target):
+            assert FLOOR[room(target)] < FLOOR[room(source)], f"{source} imports {target}"
+
+
+def test_no_module_imports_in_a_circle() -> None:
+    following: dict[str, set[str]] = {name: set() for name in KNOWN}
+    for source, target in ARROWS:
+        if source != target:
+            following[source].add(target)
+    while leaves := [name for name, targets in following.items() if not targets & following.keys()]:
+        for name in leaves:
+            del following[name]
+    assert not following, f"these import each other: {sorted(following)}"
+
+
+def test_stages_do_not_know_plugs() -> None:
+    seen = [arrow for arrow in ARROWS if arrow[0] in STAGES and arrow[1].startswith(PLUGS)]
+    assert not seen
+
+
+def test_a_plug_does_not_know_other_plugs_of_its_kind() -> None:
+    for kind in ("bridge.sources", "bridge.destinations"):
+        for source, target in ARROWS:
+            both = source.startswith(f"{kind}.") and target.startswith(f"{kind}.")
+            if both and source != target:
+                private = target.rpartition(".")[2]
+                assert private.startswith("_"), f"{source} imports {target}"
+
+
+def test_only_wiring_and_what_stands_above_knows_concrete_plugs() -> None:
+    for source, target in ARROWS:
+        if target.startswith(("bridge.sources.", "bridge.destinations.")):
+            assert room(source) in {room(target), "bridge.wiring"}, f"{source} imports {target}"
+
+
+def test_the_pocket_library_stands_alone() -> None:
+    foreign = [arrow for arrow in ARROWS if arrow[0].startswith("bridge.pocket") and room(arrow[1]) != "bridge.pocket"]
+    assert not foreign
+
+
+def test_outgoing_requests_are_made_in_one_place() -> None:
+    """net.py is the only door out; the Pocket library is handed its transport by whoever uses it."""
+    allowed = {"bridge.net", "bridge.wiring", "bridge.destinations.pocket"}
+    for name, path in modules():
+        if name in allowed or name.startswith("bridge.pocket"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            outgoing = {n.split(".")[0] for n in names} & {"httpx", "httpcore", "requests", "urllib3", "aiohttp"}
+            assert not outgoing, f"{name} imports {outgoing}"
+            assert "urllib.request" not in names, name

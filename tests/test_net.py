@@ -1,0 +1,242 @@
+"""The only door out, against real servers on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+from collections.abc import AsyncIterator
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from bridge.errors import FetchError
+from bridge.net import Net, is_private
+from tests.loopback import serve
+
+PRIVATE = (
+    "0.0.0.0 10.1.2.3 100.64.0.1 127.0.0.1 127.255.255.254 169.254.169.254 172.16.0.1 172.31.255.255 192.0.0.8 "
+    "192.0.2.1 192.88.99.1 192.168.1.1 198.18.0.1 198.51.100.1 203.0.113.1 224.0.0.1 239.1.1.1 240.0.0.1 "
+    "255.255.255.255 :: ::1 ::7f00:1 ::ffff:127.0.0.1 ::ffff:10.0.0.1 64:ff9b::7f00:1 64:ff9b:1::1 100::1 2001::1 "
+    "2001:db8::1 2002:7f00:1:: 3fff::1 fc00::1 fd12::1 fe80::1 fe80::1%eth0 fec0::1 ff02::1"
+).split()
+PUBLIC = ["1.1.1.1", "8.8.8.8", "172.32.0.1", "192.0.1.1", "2606:4700::1111", "::ffff:8.8.8.8"]
+
+# Ways to write an address of one's own machine.
+SPELLINGS = (
+    "127.0.0.1 localhost 2130706433 0x7f000001 0x7f.1 0177.0.0.1 017700000001 127.1 0 0.0.0.0 [::1] [::] "
+    "[::ffff:127.0.0.1] [::ffff:7f00:1] [0:0:0:0:0:0:0:1] 127。0。0。1 ①②⑦.0.0.1 LOCALHOST localhost."
+).split()
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_an_address_of_a_private_network_is_private(address: str) -> None:
+    assert is_private(address)
+
+
+@pytest.mark.parametrize("address", PUBLIC)
+def test_a_public_address_is_not(address: str) -> None:
+    assert not is_private(address)
+
+
+class Canary:
+    """A listener that counts who connects: a guard must be judged by what reaches it."""
+
+    def __init__(self) -> None:
+        self.hits = 0
+        self.port = 0
+
+    async def __call__(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.hits += 1
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+        await writer.drain()
+        writer.close()
+
+
+@pytest.fixture
+async def canary() -> AsyncIterator[Canary]:
+    bird = Canary()
+    server = await asyncio.start_server(bird, "127.0.0.1", 0)
+    bird.port = server.sockets[0].getsockname()[1]
+    yield bird
+    server.close()
+
+
+@contextlib.asynccontextmanager
+async def opened(net: Net) -> AsyncIterator[Net]:
+    try:
+        yield net
+    finally:
+        await net.close()
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+async def test_no_spelling_reaches_this_machine(canary: Canary, spelling: str) -> None:
+    async with opened(Net()) as net:
+        with pytest.raises(FetchError):
+            await net.fetch(f"http://{spelling}:{canary.port}/")
+    assert canary.hits == 0
+
+
+async def test_the_canary_sings_when_the_guard_is_off(canary: Canary) -> None:
+    async with opened(Net(allow_nets=["127.0.0.0/8"])) as net:
+        answer = await net.fetch(f"http://127.1:{canary.port}/")
+    assert (canary.hits, answer.body) == (1, b"hi")
+
+
+async def test_a_name_that_changes_its_mind_is_dialled_as_it_was_checked(canary: Canary) -> None:
+    answers = iter([["8.8.8.8", "127.0.0.1"], ["127.0.0.1"]])
+
+    async def resolve(_host: str, _port: int) -> list[str]:
+        return next(answers)
+
+    async with opened(Net(resolve=resolve)) as net:
+        for _ in range(2):
+            with pytest.raises(FetchError, match="private network"):
+                await net.fetch(f"http://rebind.example:{canary.port}/", deadline=5)
+    assert canary.hits == 0
+
+
+async def test_a_redirect_into_a_private_network_is_refused(canary: Canary) -> None:
+    async def lead_away(_: Request) -> Response:
+        return RedirectResponse(f"http://127.0.0.2:{canary.port}/", 302)
+
+    async with serve(Starlette(routes=[Route("/", lead_away)])) as origin, opened(Net(allow_nets=["127.0.0.1"])) as net:
+        with pytest.raises(FetchError, match="private network"):
+            await net.fetch(f"{origin}/")
+    assert canary.hits == 0
+
+
+async def test_a_trusted_origin_may_be_private_and_nothing_else(canary: Canary) -> None:
+    async with opened(Net()) as net:
+        door = net.trusting(f"http://127.0.0.1:{canary.port}")
+        assert (await door.fetch(f"http://127.0.0.1:{canary.port}/x")).status == 200
+        with pytest.raises(FetchError):
+            await door.fetch("http://127.0.0.1:1/")
+        with pytest.raises(FetchError):
+            await net.fetch(f"http://127.0.0.1:{canary.port}/x")
+    assert canary.hits == 1
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.com/", "gopher://x/", "unix:/run/x", "", "x", "http://"])
+async def test_only_web_addresses_are_fetched(url: str) -> None:
+    async with opened(Net()) as net:
+        with pytest.raises(FetchError):
+            await net.fetch(url)
+
+
+async def echo(request: Request) -> Response:
+    return JSONResponse(dict(request.headers), headers={"x-twice": "1"})
+
+
+async def moved(request: Request) -> Response:
+    return RedirectResponse(request.query_params["to"], int(request.query_params.get("status", "302")))
+
+
+async def packed(request: Request) -> Response:
+    size = int(request.query_params["size"])
+    cut = int(request.query_params.get("cut", "0"))
+    body = gzip.compress(b"0" * size)
+    return Response(body[: len(body) - cut], headers={"content-encoding": "gzip"})
+
+
+async def foreign(_: Request) -> Response:
+    return Response(b"x", headers={"content-encoding": "br"})
+
+
+async def large(_: Request) -> Response:
+    return PlainTextResponse("0" * 3_000_000)
+
+
+async def endless(request: Request) -> Response:
+    return RedirectResponse(str(request.url), 302)
+
+
+APP = Starlette(
+    routes=[
+        Route("/echo", echo),
+        Route("/moved", moved),
+        Route("/packed", packed),
+        Route("/foreign", foreign),
+        Route("/large", large),
+        Route("/endless", endless),
+    ]
+)
+
+
+@pytest.fixture
+async def origin() -> AsyncIterator[str]:
+    async with serve(APP) as url:
+        yield url
+
+
+@pytest.fixture
+async def net() -> AsyncIterator[Net]:
+    async with opened(Net(allow_nets=["127.0.0.0/8"])) as door:
+        yield door
+
+
+async def test_credentials_and_validators_do_not_travel_to_another_origin(origin: str, net: Net) -> None:
+    async with serve(APP) as other:
+        headers = {"Authorization": "Bearer x", "If-None-Match": '"e"', "X-Mine": "1"}
+        answer = await net.fetch(f"{origin}/moved?to={other}/echo", headers=headers)
+    assert b"authorization" not in answer.body
+    assert b"if-none-match" not in answer.body
+    assert b"x-mine" in answer.body
+    assert answer.url == f"{other}/echo"
+    assert answer.hops == ((302, f"{other}/echo"),)
+
+
+async def test_validators_do_not_travel_at_all(origin: str, net: Net) -> None:
+    headers = {"Authorization": "Bearer x", "If-None-Match": '"e"'}
+    answer = await net.fetch(f"{origin}/moved?to=/echo", headers=headers)
+    assert b"authorization" in answer.body
+    assert b"if-none-match" not in answer.body
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/endless", "more than 5 redirects"),
+        ("/large", "larger than 1000000 bytes"),
+        ("/packed?size=100000000", "larger than 1000000 bytes"),
+        ("/packed?size=1000&cut=4", "cut off"),
+        ("/foreign", "packed as “br”"),
+        ("/moved?to=file:///etc/passwd", "only http and https"),
+    ],
+)
+async def test_an_answer_that_cannot_be_used_is_a_clear_sentence(origin: str, net: Net, path: str, words: str) -> None:
+    with pytest.raises(FetchError, match=words):
+        await net.fetch(f"{origin}{path}", most_bytes=1_000_000)
+
+
+async def test_a_packed_answer_is_unpacked(origin: str, net: Net) -> None:
+    assert (await net.fetch(f"{origin}/packed?size=1000")).body == b"0" * 1000
+
+
+async def test_a_server_that_says_nothing_is_left_at_the_deadline(net: Net) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    with pytest.raises(FetchError, match=r"within 0\.2 seconds"):
+        await net.fetch(f"http://127.0.0.1:{port}/", deadline=0.2)
+    server.close()
+
+
+async def test_a_refused_connection_is_known_not_to_have_been_sent(net: Net) -> None:
+    with pytest.raises(FetchError) as refused:
+        await net.fetch("http://127.0.0.1:1/")
+    assert refused.value.sent is False
+
+
+async def test_proxy_variables_are_ignored(monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    async with opened(Net(allow_nets=["127.0.0.0/8"])) as net:
+        assert (await net.fetch(f"{origin}/echo")).status == 200

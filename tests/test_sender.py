@@ -1,0 +1,236 @@
+"""The sender over the real store, with a destination that answers what a test has written down for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from bridge.delivery import Dead, Delivered, Delivery, Outcome, Retry
+from bridge.errors import DestinationError, Refused, Throttled, Unauthorized, Unavailable
+from bridge.link import Sighting
+from bridge.ports import OWNER, Arrival, Key, Read, Traits
+from bridge.rules import Decision
+from bridge.sender import Sender
+from bridge.store.core import Store
+from tests.conftest import Clock
+
+Answer = Callable[[Sequence[Delivery]], Sequence[Outcome]]
+
+
+class Scripted:
+    """Answers calls one after the other as written, then delivers everything."""
+
+    def __init__(self, *answers: Answer | DestinationError, batch: int = 100) -> None:
+        self.name = "there"
+        self.traits = Traits(batch=batch, add_is_idempotent=True, can_update_tags=True)
+        self.answers = list(answers)
+        self.calls: list[list[str]] = []
+
+    async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
+        self.calls.append([delivery.url for delivery in batch])
+        answer = self.answers.pop(0) if self.answers else delivered
+        if isinstance(answer, DestinationError):
+            raise answer
+        return answer(batch)
+
+    async def close(self) -> None: ...
+
+
+def delivered(batch: Sequence[Delivery]) -> Sequence[Outcome]:
+    return [Delivered("created", f"r{delivery.id}") for delivery in batch]
+
+
+async def want(store: Store, *urls: str, tags: Sequence[str] = ()) -> None:
+    """Puts links in the outbox, as intake does."""
+    await store.put([Arrival(source="cli", key=Key("t", f"{url}{tags}{await total(store)}"), raw=url) for url in urls])
+    reads = []
+    for arrival in await store.due(1000):
+        sighting = Sighting.of(arrival.raw, source="cli", tags=tags)
+        decision = Decision(title="", tags=sighting.tags, to=("there",))
+        reads.append(Read(arrival, "read", "", [(sighting, decision)]))
+    await store.take(reads, "none")
+
+
+async def total(store: Store) -> int:
+    return sum((await store.counts())["arrivals"].values())
+
+
+def sender(store: Store, destination: Scripted, clock: Clock) -> Sender:
+    return Sender(store, destination, clock=clock, chance=lambda: 0.5)
+
+
+async def states(store: Store) -> dict[str, int]:
+    return dict((await store.counts())["deliveries"].get("there", {}))
+
+
+async def passport(store: Store, url: str) -> Any:
+    return (await store.passport(OWNER, url, url)).deliveries[0]
+
+
+async def test_due_deliveries_leave_as_one_call(store: Store, clock: Clock) -> None:
+    await want(store, "https://a.example/", "https://b.example/")
+    there = Scripted()
+    assert await sender(store, there, clock).step() == 2
+    assert there.calls == [["https://a.example/", "https://b.example/"]]
+    assert await states(store) == {"delivered": 2}
+
+
+async def test_each_delivery_is_settled_by_its_own_outcome(store: Store, clock: Clock) -> None:
+    await want(store, "https://a.example/", "https://b.example/", "https://c.example/")
+    there = Scripted(lambda _: [Delivered(), Dead("422 Unprocessable Entity"), Retry("busy")])
+    await sender(store, there, clock).step()
+    assert await states(store) == {"delivered": 1, "dead": 1, "pending": 1}
+    assert (await passport(store, "https://b.example/"))["because"] == "422 Unprocessable Entity"
+
+
+async def test_a_refused_batch_is_halved_until_the_bad_link_dies_alone(store: Store, clock: Clock) -> None:
+    urls = [f"https://example.com/{number}" for number in range(100)]
+    await want(store, *urls)
+    bad = "https://example.com/57"
+
+    class Picky(Scripted):
+        async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
+            self.calls.append([delivery.url for delivery in batch])
+            if any(delivery.url == bad for delivery in batch):
+                raise Refused("400: one of these is wrong")
+            return delivered(batch)
+
+    there = Picky()
+    await sender(store, there, clock).step()
+    assert await states(store) == {"delivered": 99, "dead": 1}
+    assert (await passport(store, bad))["state"] == "dead"
+    assert len(there.calls) <= 15
+
+
+async def test_what_went_through_before_a_failure_in_halves_is_not_sent_again(store: Store, clock: Clock) -> None:
+    await want(store, "https://a.example/", "https://b.example/")
+    there = Scripted(Refused("400"), delivered, Unavailable("gone"))
+    await sender(store, there, clock).step()
+    assert await states(store) == {"delivered": 1, "pending": 1}
+
+
+async def test_a_limit_waits_as_long_as_the_service_says_and_burns_no_attempt(store: Store, clock: Clock) -> None:
+    await want(store, "https://a.example/")
+    there = Scripted(Throttled("320 calls an hour", retry_after=900))
+    line = sender(store, there, clock)
+    await line.step()
+    clock.move(899)
+    assert await line.step() == 0
+    clock.move(2)
+    assert await line.step() == 1
+    assert await states(store) == {"delivered": 1}
+    assert (await passport(store, "https://a.example/"))["attempts"] == 1
+    assert (await store.gate("there")).because == ""
+
+
+async def test_a_service_that_is_down_is_probed_with_one_link_and_then_takes_all(store: Store, clock: Clock) -> None:
+    await want(store, *(f"https://example.com/{number}" for number in range(10)))
+    there = Scripted(Unavailable("connection refused"), Unavailable("connection refused"))
+    line = sender(store, there, clock)
+    for _ in range(4):
+        await line.step()
+        clock.move(16 * 60)
+    assert [len(call) for call in there.calls] == [10, 1, 1, 9]
+    assert await states(store) == {"delivered": 10}
+
+
+async def test_a_refused_credential_pauses_the_connection_until_it_is_resumed(store: Store, clock: Clock) -> None:
+    await want(store, "https://a.example/")
+    line = sender(store, Scripted(Unauthorized("401: the token is not known")), clock)
+    await line.step()
+    clock.move(10 * 24 * 3600)
+    assert await line.step() == 0
+    gate = await store.gate("there")
+    assert (gate.state, gate.because) == ("paused", "401: the token is not known")
+    await store.set_gate(type(gate)("there"))
+    assert await line.step() == 1
+    assert await states(store) == {"delivered": 1}
+
+
+async def test_72_hours_of_outage_end_with_everything_delivered(store: Store, clock: Clock) -> None:
+    await want(store, *(f"https://example.com/{number}" for number in range(50)))
+    back = clock() + 72 * 3600
+
+    class Down(Scripted):
+        async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
+            self.calls.append([delivery.url for delivery in batch])
+            if clock() < back:
+                raise Unavailable("connection refused")
+            return delivered(batch)
+
+    there = Down()
+    line = sender(store, there, clock)
+    while clock() < back + 3600:
+        await line.step()
+        clock.move(60)
+    assert await states(store) == {"delivered": 50}
+    assert len(there.calls) < 72 * 3600 / (4 * 60)
+
+
+async def test_a_repeat_with_new_tags_sends_the_difference_and_never_a_second_add(store: Store, clock: Clock) -> None:
+    there = Scripted()
+    line = sender(store, there, clock)
+    sent: list[Delivery] = []
+
+    def keep(batch: Sequence[Delivery]) -> Sequence[Outcome]:
+        sent.extend(batch)
+        return delivered(batch)
+
+    there.answers = [keep, keep]
+    await want(store, "https://a.example/", tags=["one"])
+    await line.step()
+    await want(store, "https://a.example/", tags=["one", "two"])
+    await line.step()
+    assert [(delivery.added, delivery.new_tags) for delivery in sent] == [(False, ("one",)), (True, ("two",))]
+    await want(store, "https://a.example/", tags=["two"])
+    assert await line.step() == 0
+
+
+async def test_tags_that_come_while_a_delivery_is_out_are_sent_afterwards(store: Store, clock: Clock) -> None:
+    await want(store, "https://a.example/", tags=["one"])
+    [leased] = await store.lease("there", 10, idempotent=True)
+    await want(store, "https://a.example/", tags=["two"])
+
+    class Late(Scripted):
+        pass
+
+    line = sender(store, there := Late(), clock)
+    await line._settle([leased], [Delivered()], None, 0.0)
+    assert await states(store) == {"pending": 1}
+    await line.step()
+    assert await states(store) == {"delivered": 1}
+    assert len(there.calls) == 1
+
+
+async def test_an_answer_under_a_lost_lease_is_refused(store: Store, clock: Clock) -> None:
+    await want(store, "https://a.example/")
+    [stale] = await store.lease("there", 10, idempotent=True)
+    clock.move(1000)
+    [fresh] = await store.lease("there", 10, idempotent=True)
+    line = sender(store, Scripted(), clock)
+    await line._settle([stale], [Dead("too late")], None, 0.0)
+    assert await states(store) == {"leased": 1}
+    await line._settle([fresh], [Delivered()], None, 0.0)
+    assert await states(store) == {"delivered": 1}
+
+
+@pytest.mark.parametrize(("idempotent", "state"), [(True, "leased"), (False, "unknown")])
+async def test_an_expired_lease_is_sent_again_only_where_that_cannot_double(
+    store: Store, clock: Clock, idempotent: bool, state: str
+) -> None:
+    await want(store, "https://a.example/")
+    await store.lease("there", 10, idempotent=idempotent)
+    clock.move(1000)
+    await store.lease("there", 10, idempotent=idempotent)
+    assert await states(store) == {state: 1}
+
+
+async def test_a_dead_link_that_is_sent_once_more_by_hand_is_tried_again(store: Store, clock: Clock) -> None:
+    await want(store, "https://a.example/")
+    line = sender(store, Scripted(lambda _: [Dead("410")]), clock)
+    await line.step()
+    await want(store, "https://a.example/")
+    await line.step()
+    assert await states(store) == {"delivered": 1}

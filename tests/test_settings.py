@@ -1,0 +1,74 @@
+"""Settings come from the environment, from .env and from files, and a wrong one is a sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bridge.errors import ConfigError
+from bridge.settings import Settings, load_settings, unknown_variables
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_nothing_configured_is_fine() -> None:
+    settings = load_settings()
+    assert (settings.data, settings.host, settings.port) == (Path("data"), "127.0.0.1", 8080)
+    assert settings.telegram_allow == frozenset()
+
+
+def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRIDGE_TELEGRAM_ALLOW", "42, -1001")
+    monkeypatch.setenv("BRIDGE_LISTEN", "[::1]:9000")
+    settings = load_settings()
+    assert settings.telegram_allow == {42, -1001}
+    assert (settings.host, settings.port) == ("::1", 9000)
+
+
+def test_every_setting_can_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("from a file\n")
+    monkeypatch.setenv("BRIDGE_TELEGRAM_TOKEN_FILE", str(tmp_path / "secret"))
+    assert load_settings().telegram_token.get_secret_value() == "from a file"
+
+
+def test_a_file_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRIDGE_TOKEN_FILE", "/nowhere")
+    with pytest.raises(ConfigError, match="BRIDGE_TOKEN_FILE: /nowhere cannot be read"):
+        load_settings()
+
+
+def test_an_env_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("BRIDGE_LISTEN=127.0.0.1:1234\n")
+    assert load_settings().port == 1234
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("BRIDGE_TELEGRAM_ALLOW", "ann", "“ann” is not an id"),
+        ("BRIDGE_LISTEN", "8080", "no address with a port"),
+        ("BRIDGE_LISTEN", "127.0.0.1:99999", "no address with a port"),
+        ("BRIDGE_ALLOW_NETS", "home", "is not a network"),
+        ("BRIDGE_LOG_LEVEL", "LOUD", "must be DEBUG"),
+    ],
+)
+def test_a_wrong_setting_names_itself(monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=words) as wrong:
+        load_settings()
+    assert str(wrong.value).startswith(f"{name}:")
+
+
+def test_a_misspelt_variable_is_noticed() -> None:
+    assert unknown_variables({"BRIDGE_TELEGRAM_TOKN": "x", "BRIDGE_DATA": "d", "PATH": "p"}) == [
+        "BRIDGE_TELEGRAM_TOKN is set but means nothing; did you mean BRIDGE_TELEGRAM_TOKEN?"
+    ]
+
+
+def test_a_secret_never_shows_in_a_repr() -> None:
+    settings = Settings(token="canary-token", telegram_token="canary-bot")
+    assert "canary" not in repr(settings)
