@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from starlette.routing import BaseRoute
 
@@ -185,6 +185,7 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
 class Reporter(Protocol):
     """A source that can talk back."""
 
