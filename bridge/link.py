@@ -71,7 +71,10 @@ class Sighting:
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Sighting:
         """The sighting that `facts()` was taken of, also after a way through JSON."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()})
+        kept: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()
+        }
+        return cls(**kept)
 
     def facts(self) -> dict[str, Any]:
         """Plain data for JSON, without what is empty."""

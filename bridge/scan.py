@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _INVISIBLE = "\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 _QUOTES = '"`“”„«»\\\\'
@@ -10,8 +11,9 @@ _CJK_PUNCTUATION = (
     "\u3000-\u3004\u3008-\u301f\uff01\uff08\uff09\uff0c\uff0e\uff1a-\uff1f\uff3b\uff3d\uff5b-\uff65"
 )
 
-_ADDRESS = re.compile(
-    rf"https?://(?=[\w\[]|[^\x00-\x7f])[^\s<>\x00-\x1f\x7f{_QUOTES}{_INVISIBLE}{_CJK_PUNCTUATION}]+",
+_START = re.compile(r"https?://(?=[\w\[]|[^\x00-\x7f])", re.IGNORECASE)
+_RUN = re.compile(
+    rf"https?://[^\s<>\x00-\x1f\x7f{_QUOTES}{_INVISIBLE}{_CJK_PUNCTUATION}]+",
     re.IGNORECASE,
 )
 _BRACKET = re.compile(r"[()\[\]{}]")
@@ -31,17 +33,23 @@ def web_addresses(text: str) -> list[str]:
     >>> web_addresses("看https://example.com/a。好")
     ['https://example.com/a']
     """
-    found = (_ended(match.group()) for match in _ADDRESS.finditer(text))
-    return list(dict.fromkeys(url for url in found if not url.endswith("//")))
+    found = (url for run in _RUN.finditer(text) for url in _in_run(run.group()))
+    return list(dict.fromkeys(found))
 
 
-def _ended(run: str) -> str:
-    return run[: _balanced_end(run)].rstrip(_TRAILING)
+def _in_run(run: str) -> Iterator[str]:
+    position = 0
+    while start := _START.search(run, position):
+        end = _balanced_end(run, start.end())
+        url = run[start.start() : end].rstrip(_TRAILING)
+        if _START.match(url):
+            yield url
+        position = end
 
 
-def _balanced_end(run: str) -> int:
+def _balanced_end(run: str, start: int) -> int:
     opened = dict.fromkeys("([{", 0)
-    for bracket in _BRACKET.finditer(run):
+    for bracket in _BRACKET.finditer(run, start):
         match _OPENING.get(bracket.group()):
             case None:
                 opened[bracket.group()] += 1

@@ -1,22 +1,36 @@
 """The rule file: what a user writes, checked with line and column, and what it decides about a sighting. Pure.
 
-    rule_file = load(text, name="rules.yaml")        # ConfigError shows the line, a caret and what was meant
-    decision = decide(rule_file, sighting)           # never raises: an error keeps the link
-    traces = explain(rule_file, sighting)            # every rule with the clause that decided
+rule_file = load(text, name="rules.yaml")        # ConfigError shows the line, a caret and what was meant
+decision = decide(rule_file, sighting)           # never raises: an error keeps the link
+traces = explain(rule_file, sighting)            # every rule with the clause that decided
+lines = failures(rule_file)                      # the tests in the file that do not hold
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bridge.rules._decide import Decision, Trace, as_text, decide, explain
+from bridge.rules._failures import failures
+from bridge.rules._file import READING, Defaults, Expect, Feed, Rule, RuleFile, Start, Test
+from bridge.rules._load import load
 
+EMPTY = load("", name="rules.yaml")
+"""No file: everything goes to the reading list."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What the rules make of one sighting. `to` names connections and is empty only when it was dropped."""
-
-    title: str
-    tags: tuple[str, ...]
-    to: tuple[str, ...]
-    dropped_by: str = ""
-    reason: str = ""
-    matched: tuple[str, ...] = ()
+__all__ = [
+    "EMPTY",
+    "READING",
+    "Decision",
+    "Defaults",
+    "Expect",
+    "Feed",
+    "Rule",
+    "RuleFile",
+    "Start",
+    "Test",
+    "Trace",
+    "as_text",
+    "decide",
+    "explain",
+    "failures",
+    "load",
+]

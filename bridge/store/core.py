@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.delivery import Delivery, Settlement
-from bridge.ports import Arrival, Cursor, Gate, Key, Read, Receipt, Report
+from bridge.ports import Arrival, Cursor, Gate, Key, Passport, Read, Receipt, Report
 from bridge.reading_list import Action, Page, Query, Result
 from bridge.store import inbox, outbox, passport, reading_list, reports
 from bridge.store.migrations import migrate
@@ -209,7 +209,7 @@ class Store:
 
     # -- what people ask -----------------------------------------------------------------------------------------
 
-    async def passport(self, account: str, canonical: str, given: str) -> passport.Passport:
+    async def passport(self, account: str, canonical: str, given: str) -> Passport:
         return await self._database.read(lambda tx: passport.passport(tx, account, canonical, given))
 
     async def counts(self) -> dict[str, Any]:

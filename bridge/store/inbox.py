@@ -179,7 +179,7 @@ def _take(tx: Tx, arrival: Arrival, sighting: Sighting, decision: Decision, *, r
         "INSERT INTO sighting (arrival, link, received, facts, rule_set, matched, title, tags, state, reason)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            *(arrival.id, link, arrival.received, _json(facts(sighting)), rule_set, _json(decision.matched)),
+            *(arrival.id, link, arrival.received, _json(sighting.facts()), rule_set, _json(decision.matched)),
             *(decision.title, _json(list(added)), _state(decision, new=new), _reason(decision)),
         ),
     )
@@ -210,19 +210,6 @@ def _link(tx: Tx, account: str, canonical: str, now: float) -> int:
         (account, canonical, CANONICAL_VERSION, now),
     ).fetchone()
     return int(row[0])
-
-
-def facts(sighting: Sighting) -> dict[str, object]:
-    """A sighting as JSON keeps it: without what is empty."""
-    plain = {name: getattr(sighting, name) for name in Sighting.__slots__}
-    plain["fields"] = dict(sighting.fields)
-    return {name: value for name, value in plain.items() if value}
-
-
-def from_facts(kept: dict[str, object]) -> Sighting:
-    """The sighting that `facts` was made of."""
-    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()}
-    return Sighting(**plain)  # type: ignore[arg-type]
 
 
 def keep_rule_set(tx: Tx, hash_: str, text: str, now: float) -> None:

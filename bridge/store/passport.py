@@ -4,28 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from bridge.ports import Report, Verdict
+from bridge.ports import Passport, Report, Verdict
 from bridge.store import inbox
 from bridge.store.sqlite import Tx
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Passport:
-    """One link's whole way. Every part is plain data, oldest first.
-
-    `refused`: arrivals that name the link and could not be read; `marked`: feeds that knew it without saving it.
-    """
-
-    canonical: str
-    since: float | None = None
-    sightings: list[dict[str, Any]] = field(default_factory=list)
-    deliveries: list[dict[str, Any]] = field(default_factory=list)
-    refused: list[dict[str, Any]] = field(default_factory=list)
-    marked: list[dict[str, Any]] = field(default_factory=list)
-    waiting: list[dict[str, Any]] = field(default_factory=list)
 
 
 def passport(tx: Tx, account: str, canonical: str, given: str) -> Passport:

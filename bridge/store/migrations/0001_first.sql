@@ -135,13 +135,18 @@ CREATE TABLE item (
     time_favorited BIGINT NOT NULL,
     UNIQUE (account, canonical)
 );
-CREATE INDEX item_added ON item (account, status, time_added, id);
+-- One index for each order a page is asked in; "site" and "title" sort what they find.
+CREATE INDEX item_added ON item (account, time_added, id) WHERE status <> 2;
+CREATE INDEX item_state ON item (account, status, time_added, id);
+CREATE INDEX item_read ON item (account, time_read, id) WHERE status = 1;
+CREATE INDEX item_favorited ON item (account, time_favorited, id) WHERE favorite = 1;
 CREATE INDEX item_updated ON item (account, time_updated, id);
 
 CREATE TABLE item_tag (
     item BIGINT NOT NULL,
     tag TEXT NOT NULL,
     account TEXT NOT NULL,
+    time_added BIGINT NOT NULL,     -- of the item, so that a tag's page needs no sorting
     PRIMARY KEY (item, tag)
 );
-CREATE INDEX item_tag_tag ON item_tag (account, tag, item);
+CREATE INDEX item_tag_tag ON item_tag (account, tag, time_added, item);

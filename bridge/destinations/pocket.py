@@ -1,0 +1,171 @@
+"""Any Pocket-compatible server as a destination, the embedded list among them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Literal
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from bridge.delivery import Dead, Delivered, Delivery, Outcome, Retry
+from bridge.errors import DestinationError, FetchError, Refused, Throttled, Unauthorized, Unavailable
+from bridge.pocket import (
+    AccessTokenError,
+    Action,
+    ActionError,
+    ActionResult,
+    Add,
+    ConsumerKeyError,
+    InvalidRequestError,
+    MaintenanceError,
+    PermissionDeniedError,
+    Pocket,
+    PocketError,
+    RateLimitError,
+    SignInError,
+    TagsAdd,
+    UnreachableError,
+    retrying,
+)
+from bridge.ports import Destination, Traits
+
+DEADLINE = 30.0
+"""Seconds one call may take with all its tries: well below the lease."""
+
+_TRIES = 3
+_TRIES_WITHIN = 5.0
+_UNSAID_WAIT = 60.0
+
+_SHORTEST_WAIT = 1.0  # "in 0 seconds" from a server that goes on refusing must not spin
+
+_PERMANENT_CODES = frozenset({130, 400, 404, 410, 413, 422, 5200})
+_PERMANENT_WORDS = ("invalid", "unprocessable", "not found", "notfound", "bad request", "malformed")
+
+
+class Options(BaseModel):
+    """A reading list that speaks the Pocket API, version 3.
+
+    `base_url`: its address, without `/v3`. `consumer_key` and `access_token`: of an application that has signed in
+    there. `batch`: links in one call.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: Literal["pocket"] = "pocket"
+    base_url: str
+    consumer_key: SecretStr
+    access_token: SecretStr
+    batch: int = Field(default=30, ge=1, le=500)
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_web_address(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://, like https://list.example.org")
+        return value
+
+
+def connect(
+    options: Options,
+    *,
+    name: str,
+    transport: httpx.AsyncBaseTransport,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    chance: Callable[[], float] = random.random,
+) -> Destination:
+    """The transport is closed with the destination."""
+    pocket = Pocket(
+        options.consumer_key.get_secret_value(),
+        options.access_token.get_secret_value(),
+        base_url=options.base_url,
+        transport=transport,
+    )
+    return _PocketDestination(pocket, name, options.batch, sleep=sleep, chance=chance)
+
+
+class _PocketDestination:
+    def __init__(
+        self,
+        pocket: Pocket,
+        name: str,
+        batch: int,
+        *,
+        sleep: Callable[[float], Awaitable[None]],
+        chance: Callable[[], float],
+    ) -> None:
+        self.name = name
+        self.traits = Traits(batch=batch, add_is_idempotent=True, can_update_tags=True)
+        self._pocket = pocket
+        self._sleep = sleep
+        self._chance = chance
+
+    async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
+        """One /v3/send for all; raises within DEADLINE seconds when the call as a whole failed."""
+        try:
+            async with asyncio.timeout(DEADLINE):
+                results = await self._call([_action(delivery) for delivery in batch])
+        except TimeoutError:
+            raise Unavailable(f"{self.name} gave no answer within {DEADLINE:.0f} seconds") from None
+        except FetchError as error:
+            raise Unavailable(f"{self.name}: {error}") from error
+        except PocketError as error:
+            raise _failure(error) from error
+        return [_outcome(*one) for one in zip(batch, results, strict=True)]
+
+    async def close(self) -> None:
+        await self._pocket.aclose()
+
+    async def _call(self, actions: Sequence[Action]) -> Iterable[ActionResult]:
+        patience = retrying(
+            on=(UnreachableError,), tries=_TRIES, within=_TRIES_WITHIN, sleep=self._sleep, chance=self._chance
+        )
+        return await patience(self._pocket.send, actions, batch=max(1, len(actions)))
+
+
+def _action(delivery: Delivery) -> Action:
+    if not delivery.added:
+        time = int(delivery.at) or None
+        return Add(url=delivery.url, title=delivery.title, tags=delivery.tags, time=time)
+    if delivery.remote_id:
+        return TagsAdd(item_id=delivery.remote_id, tags=delivery.new_tags)
+    return TagsAdd(url=delivery.url, tags=delivery.new_tags)
+
+
+def _outcome(delivery: Delivery, result: ActionResult) -> Outcome:
+    if result.ok:
+        remote_id = result.item.item_id if result.item else delivery.remote_id
+        return Delivered("merged" if delivery.added else "created", remote_id)
+    error = result.error or ActionError()
+    reason = error.message or error.type or "the service did not say why"
+    return Dead(reason) if _is_permanent(error) else Retry(reason)
+
+
+def _is_permanent(error: ActionError) -> bool:
+    if error.code:
+        return error.code in _PERMANENT_CODES
+    words = f"{error.type} {error.message}".lower()
+    return any(sign in words for sign in _PERMANENT_WORDS)
+
+
+def _failure(error: PocketError) -> DestinationError:
+    match error:
+        case AccessTokenError() | ConsumerKeyError() | SignInError():
+            return Unauthorized(str(error))
+        case PermissionDeniedError() if "key" in error.message.lower():
+            return Unauthorized(str(error))
+        case RateLimitError():
+            return Throttled(str(error), retry_after=_wait(error))
+        case MaintenanceError() if error.limits.wait is not None:
+            return Throttled(str(error), retry_after=_wait(error))
+        case InvalidRequestError() | PermissionDeniedError():
+            return Refused(str(error))
+        case _:
+            return Unavailable(str(error), retry_after=error.limits.wait)
+
+
+def _wait(error: PocketError) -> float:
+    wait = error.limits.wait
+    return _UNSAID_WAIT if wait is None else max(_SHORTEST_WAIT, wait)

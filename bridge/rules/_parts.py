@@ -1,0 +1,85 @@
+"""Readers of what several sections have: names, tags, addresses, references to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from bridge.errors import InvalidArrival
+from bridge.link import tidy, tidy_tags, web_address
+from bridge.rules._document import Block, Node, Scalar
+from bridge.rules._faults import Fault, Wrong, wrong
+from bridge.rules._values import Reader, one_of, some, text
+
+SOURCES = ("telegram", "feed", "hook", "pocket", "file", "save", "cli")
+
+LONGEST_NAME = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What can be referred to. Taken before anything is checked: a fault in a rule does not hide its name."""
+
+    feeds: Collection[str]
+    destinations: Collection[str]
+    rules: Collection[str]
+
+
+def name(node: Node, what: str) -> str:
+    name = tidy(text(node, what))
+    if len(name) > LONGEST_NAME:
+        raise wrong(
+            node, f"{what} is longer than {LONGEST_NAME} characters", "Two or three words are enough."
+        )
+    return name
+
+
+def tag(node: Node, what: str) -> str:
+    written = text(node, what)
+    tags = tidy_tags([written])
+    if not tags or "," in written:
+        raise wrong(node, f"{what} is no tag: “{written}”", "Several tags are a list: [one, two].")
+    return tags[0]
+
+
+tags = some(tag)
+
+
+def address(node: Node, what: str) -> str:
+    try:
+        return web_address(text(node, what))
+    except InvalidArrival as error:
+        raise wrong(
+            node, f"{what}: {error}", "Write a whole address, as in https://example.com/page."
+        ) from None
+
+
+def targets(names: Names) -> Reader[tuple[str, ...]]:
+    return some(one_of(names.destinations, "destination", rank=1))
+
+
+def called(noun: str, node: Node) -> str:
+    name = entry_of(node, "name")
+    return f"{noun} “{tidy(name.value)}”" if isinstance(name, Scalar) and name.value else f"a {noun}"
+
+
+def entry_of(node: Node, key: str) -> Node | None:
+    return node.get(key) if isinstance(node, Block) else None
+
+
+def keys_of(node: Node | None) -> list[str]:
+    return [key.value for key, _ in node.entries] if isinstance(node, Block) else []
+
+
+def unique(nodes: Sequence[Node], values: Sequence[str], key: str, message: str) -> None:
+    """Raises for every value that stands in the list a second time, at its `key`."""
+    seen: set[str] = set()
+    faults: list[Fault] = []
+    for node, value in zip(nodes, values, strict=True):
+        if value in seen:
+            faults += wrong(
+                entry_of(node, key) or node, message.format(value), "Each may stand here once."
+            ).faults
+        seen.add(value)
+    if faults:
+        raise Wrong(faults)

@@ -1,0 +1,47 @@
+"""What a feed document says: its entries, and how they travel from the child process that reads them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entry as the document has it. `id` is raw; `link` is absolute http(s), or empty when there is none.
+
+    `published` is in seconds since the epoch, 0 when unknown; it is the document's claim and may be anything.
+    """
+
+    id: str = ""
+    link: str = ""
+    title: str = ""
+    tags: tuple[str, ...] = ()
+    author: str = ""
+    published: float = 0.0
+    summary: str = ""
+    comments: str = ""
+
+    @classmethod
+    def from_wire(cls, wire: dict[str, Any]) -> Entry:
+        return cls(**wire | {"tags": tuple(wire["tags"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """`entries` in the document's order. Not `complete`: it was cut off, and the entries are those before the cut.
+
+    `ttl`: seconds the publisher asks to wait between two polls, 0 when it does not say.
+    """
+
+    entries: tuple[Entry, ...]
+    complete: bool = True
+    title: str = ""
+    ttl: float = 0.0
+
+    def to_wire(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_wire(cls, wire: dict[str, Any]) -> Document:
+        return cls(**wire | {"entries": tuple(Entry.from_wire(entry) for entry in wire["entries"])})

@@ -1,0 +1,161 @@
+"""What is remembered of one feed between two polls, and when the next poll is due. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Self
+
+from bridge.delivery import backoff
+
+_MINUTE = 60.0
+_HOUR = 3600.0
+_DAY = 24 * _HOUR
+
+LONGEST_HINT = _DAY
+"""A publisher may ask for longer pauses than the user's interval, but not for longer than this."""
+
+LONGEST_RETRY_AFTER = 7 * _DAY
+SHORTEST_RETRY = 5 * _MINUTE
+
+# Failures after which a feed is no longer asked more often than a healthy one: the trouble is not a passing one.
+_PATIENCE = 3
+
+_MAX_AGE = re.compile(r"(?i)(?:^|[,\s])max-age\s*=\s*\"?(\d{1,9})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedState:
+    """Kept as the feed's cursor. Times are seconds since the epoch, 0 = never.
+
+    `etag` and `last_modified` are byte for byte what the address `validated` gave with the last complete document;
+    `body` is the last document's fingerprint, `ttl` the pause it asks for, `remark` what was odd about it.
+    `started`: the first document was taken as the feed's `start` says. `moved`: where the address leads for good.
+    """
+
+    validated: str = ""
+    etag: str = ""
+    last_modified: str = ""
+    body: str = ""
+    ttl: float = 0.0
+    started: bool = False
+    polled: float = 0.0
+    next_poll: float = 0.0
+    last_ok: float = 0.0
+    failures: int = 0
+    last_error: str = ""
+    remark: str = ""
+    moved: str = ""
+    gone: bool = False
+
+    @classmethod
+    def of(cls, cursor: str | None) -> Self:
+        """What `text` made. Fields of a later version are ignored."""
+        kept = json.loads(cursor) if cursor else {}
+        names = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in kept.items() if name in names})
+
+    @property
+    def text(self) -> str:
+        return json.dumps({name: value for name, value in asdict(self).items() if value}, ensure_ascii=False)
+
+    def validators(self, url: str) -> dict[str, str]:
+        """For a conditional request; empty for any address but the one that gave them."""
+        if url != self.validated:
+            return {}
+        named = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {name: value for name, value in named.items() if value}
+
+    def validated_by(self, headers: Mapping[str, str], url: str) -> FeedState:
+        return replace(
+            self, validated=url, etag=headers.get("etag", ""), last_modified=headers.get("last-modified", "")
+        )
+
+    def succeeded(self, now: float, pause: float) -> FeedState:
+        return replace(self, polled=now, last_ok=now, next_poll=now + pause, failures=0, last_error="")
+
+    def failed(self, reason: str, now: float, pause: float) -> FeedState:
+        return replace(self, polled=now, next_poll=now + pause, failures=self.failures + 1, last_error=reason)
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next poll. A clock that was set back does not make it longer."""
+        return 0.0 if now < self.polled else max(0.0, self.next_poll - now)
+
+
+def pause(interval: float, *, hint: float, chance: float) -> float:
+    """Seconds between two polls: the user's interval or the publisher's wish, and up to a tenth more.
+
+    >>> pause(3600.0, hint=7200.0, chance=0.5)
+    7560.0
+    """
+    return max(interval, min(hint, LONGEST_HINT)) * (1 + chance / 10)
+
+
+def pause_after_failure(failures: int, interval: float, *, retry_after: float | None, chance: float) -> float:
+    """Seconds to the next try after `failures` failures in a row: some minutes, growing to hours."""
+    growing = SHORTEST_RETRY + backoff(failures + 7, chance)
+    patient = max(growing, interval) if failures > _PATIENCE else growing
+    return max(patient, min(retry_after or 0.0, LONGEST_RETRY_AFTER))
+
+
+def wished_pause(headers: Mapping[str, str], now: float) -> float:
+    """Seconds for which the answer calls itself fresh, 0 when it does not say."""
+    if age := _MAX_AGE.search(headers.get("cache-control", "")):
+        return float(age[1])
+    return _until(headers.get("expires", ""), now)
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds the answer asks to wait, whether it gave a number or a date."""
+    wish = headers.get("retry-after", "").strip()
+    if not wish:
+        return None
+    return float(wish) if re.fullmatch(r"\d{1,9}", wish) else _until(wish, now)
+
+
+def _until(date: str, now: float) -> float:
+    try:
+        moment = parsedate_to_datetime(date)
+        return max(0.0, moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now)
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+def describe(cursor: str | None, *, now: float) -> str:
+    """The feed's condition in words, for `status` and `feeds list`."""
+    state = FeedState.of(cursor)
+    if not state.polled:
+        return "not polled yet"
+    if state.gone:
+        return f"gone for good since {_day(state.polled)} (410): take it out of the rule file"
+    return "; ".join(filter(None, (_condition(state), _next(state, now), state.remark, _move(state))))
+
+
+def _condition(state: FeedState) -> str:
+    last = f"last good on {_day(state.last_ok)}" if state.last_ok else "never good"
+    if state.failures:
+        return (
+            f"failed {state.failures} time{'s' * (state.failures > 1)} in a row: {state.last_error}; {last}"
+        )
+    return f"good on {_day(state.last_ok)}"
+
+
+def _next(state: FeedState, now: float) -> str:
+    wait = state.wait(now)
+    return "next poll now" if wait < _MINUTE else f"next poll in {_span(wait)}"
+
+
+def _move(state: FeedState) -> str:
+    return f"moved for good: write {state.moved} in the rule file" if state.moved else ""
+
+
+def _day(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / _MINUTE:.0f} min" if seconds < 2 * _HOUR else f"{seconds / _HOUR:.0f} h"

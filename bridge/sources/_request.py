@@ -1,0 +1,100 @@
+"""A request to the webhook door as it is kept: complete for reading it again, without what opens the door."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+
+from bridge.ports import DAY, HOUR, Key
+
+KEPT_HEADERS = frozenset(
+    "content-type user-agent webhook-id webhook-timestamp svix-id svix-timestamp idempotency-key "
+    "x-github-event x-github-delivery x-gitlab-event x-gitlab-event-uuid x-miniflux-event-type "
+    "ce-specversion ce-type ce-id ce-source ce-subject ce-time".split()
+)
+"""What is kept of the headers. Credentials and signatures are not among them and must never be."""
+
+SECRET_FIELDS = frozenset("token access_token api_key apikey key auth authorization secret password".split())
+"""Query fields that are not kept."""
+
+# In the order of trust: a retry repeats the first of these that its sender knows.
+_DELIVERY_IDS = "webhook-id svix-id x-github-delivery idempotency-key x-gitlab-event-uuid ce-id".split()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookRequest:
+    """`hook` is empty for /save. `query` is the encoded query string, `headers` are those of KEPT_HEADERS."""
+
+    hook: str
+    method: str = "POST"
+    path: str = ""
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("content-type", "")
+
+    @property
+    def key(self) -> Key:
+        """A delivery is known for 7 days by the id its sender gave it, else for an hour by what it says."""
+        scope = f"hook:{self.hook}" if self.hook else "save"
+        for name in _DELIVERY_IDS:
+            if value := self.headers.get(name, "").strip():
+                origin = self.headers.get("ce-source", "") if name == "ce-id" else ""
+                return Key(scope, f"{name} {_digest(origin.encode(), value.encode())}", 7 * DAY)
+        said = _digest(self.query.encode(), self.content_type.encode(), self.body)
+        return Key(scope, f"sha256 {said}", HOUR)
+
+    def raw(self) -> str:
+        """JSON text; the body is in it as text where it is UTF-8, else in base64."""
+        kept = {
+            "method": self.method,
+            "path": self.path,
+            "hook": self.hook,
+            "query": self.query,
+            "headers": self.headers,
+        }
+        try:
+            return json.dumps(kept | {"body": self.body.decode()})
+        except UnicodeDecodeError:
+            return json.dumps(kept | {"body_base64": base64.b64encode(self.body).decode()})
+
+
+async def captured(request: Request, *, hook: str) -> HookRequest:
+    """What is kept of a request, with its whole body. Raises ClientDisconnect when the body ends early."""
+    return HookRequest(
+        hook=hook,
+        method=request.method,
+        path=request.scope["path"],
+        query=without_secrets(request.scope["query_string"].decode("latin-1")),
+        headers={name: value for name, value in request.headers.items() if name in KEPT_HEADERS},
+        body=await request.body(),
+    )
+
+
+def from_raw(raw: str) -> HookRequest:
+    """The request `raw()` wrote."""
+    kept = json.loads(raw)
+    body = kept.pop("body", "").encode()
+    encoded = kept.pop("body_base64", "")
+    return HookRequest(**kept, body=base64.b64decode(encoded) or body)
+
+
+def without_secrets(query: str) -> str:
+    """
+    >>> without_secrets("tags=a&token=abc&url=x")
+    'tags=a&url=x'
+    """
+    return "&".join(pair for pair in query.split("&") if pair.split("=", 1)[0].lower() not in SECRET_FIELDS)
+
+
+def _digest(*parts: bytes) -> str:
+    lengths = b" ".join(b"%d" % len(part) for part in parts)
+    return hashlib.sha256(lengths + b"\n" + b"".join(parts)).hexdigest()

@@ -1,0 +1,127 @@
+"""Calls of the Bot API. The token is known here and nowhere else: it enters no log line, error or repr."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from telegram.error import TelegramError
+from telegram.request import BaseRequest, RequestData
+
+from bridge.errors import ConfigError, FetchError, SourceError
+from bridge.net import Answer, Door
+
+_DEADLINE = 20.0
+_LONGEST_DESCRIPTION = 300
+_JSON = {"Content-Type": "application/json"}
+_TOKEN = re.compile(r"(?P<bot>[0-9]+):(?P<secret>[\w-]+)", re.ASCII)
+
+
+class BotError(SourceError):
+    """The Bot API answered, but not with a result. `status` is the HTTP status."""
+
+    def __init__(self, reason: str, *, status: int, retry_after: float | None = None) -> None:
+        super().__init__(reason, retry_after=retry_after)
+        self.status = status
+
+
+class BotApi:
+    """The methods of one bot. What is raised is a SourceError, a BotError when the server has answered."""
+
+    def __init__(self, net: Door, *, token: str, api: str) -> None:
+        parts = _TOKEN.fullmatch(token)
+        if parts is None:
+            raise ConfigError(
+                "BRIDGE_TELEGRAM_TOKEN is not a bot's token: it looks like 123456789:AbC…, and @BotFather gives it"
+            )
+        self.bot_id = parts["bot"]
+        self._secret = parts["secret"]
+        self._address = f"{api.rstrip('/')}/bot{token}"
+        self._net = net
+
+    async def call(self, method: str, parameters: dict[str, Any] | None = None, *, wait: float = 0.0) -> Any:
+        """The method's result. `wait`: seconds the server may take on purpose (a long poll)."""
+        try:
+            answer = await self._net.fetch(
+                f"{self._address}/{method}",
+                method="POST",
+                headers=_JSON,
+                content=json.dumps(parameters or {}).encode(),
+                deadline=wait + _DEADLINE,
+                redirects=0,
+            )
+        except FetchError as error:
+            raise SourceError(self._redacted(f"Telegram cannot be reached: {error}")) from None
+        return self._result(answer)
+
+    def _result(self, answer: Answer) -> Any:
+        try:
+            body = json.loads(answer.body.decode("utf-8", "replace"))
+        except (ValueError, RecursionError):
+            body = None
+        match body:
+            case {"ok": True, "result": result}:
+                return result
+            case {"ok": False, "description": str(said)}:
+                words = self._redacted(said)[:_LONGEST_DESCRIPTION]
+                raise BotError(words, status=_status(answer, body), retry_after=_retry_after(body))
+            case _:
+                words = f"the Bot API gave an answer that is not its own (HTTP {answer.status})"
+                raise BotError(words, status=answer.status)
+
+    def _redacted(self, text: str) -> str:
+        return text.replace(self._secret, "…")
+
+
+class BotApiRequest(BaseRequest):
+    """python-telegram-bot's way out: its calls go through a BotApi, so it needs neither network nor token."""
+
+    def __init__(self, bot_api: BotApi) -> None:
+        self._bot_api = bot_api
+
+    @property
+    def read_timeout(self) -> float:
+        return _DEADLINE
+
+    async def initialize(self) -> None:
+        """Nothing is held open here."""
+
+    async def shutdown(self) -> None:
+        """Nothing is held open here."""
+
+    async def do_request(
+        self,
+        url: str,
+        method: str,  # noqa: ARG002 - the library's signature
+        request_data: RequestData | None = None,
+        *_timeouts: object,
+        **_more: object,
+    ) -> tuple[int, bytes]:
+        parameters = request_data.parameters if request_data else {}
+        try:
+            result = await self._bot_api.call(url.rpartition("/")[2], parameters)
+        except SourceError as error:
+            raise BotCallError(error) from None
+        return 200, json.dumps({"ok": True, "result": result}).encode()
+
+
+class BotCallError(TelegramError):
+    """Carries our error through python-telegram-bot, whose own RetryAfter warns when it is made."""
+
+    def __init__(self, error: SourceError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def _status(answer: Answer, body: dict[str, Any]) -> int:
+    code = body.get("error_code")
+    return code if answer.status < 400 and isinstance(code, int) else answer.status
+
+
+def _retry_after(body: dict[str, Any]) -> float | None:
+    match body.get("parameters"):
+        case {"retry_after": int() | float() as seconds} if seconds > 0:
+            return float(seconds)
+        case _:
+            return None

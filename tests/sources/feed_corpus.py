@@ -1,0 +1,143 @@
+"""How far our reading of feed documents agrees with what other projects' tests state about theirs.
+
+    python -m tests.sources.feed_corpus ../shared/corpus/feeds [--all]
+
+Every fact that differs is printed with its reason; facts that differ by a decision of ours are listed with --all.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bridge.errors import SourceError
+from bridge.sources._feed_document import parse
+from bridge.sources._feed_entry import Document, Entry
+from bridge.sources._feed_text import plain
+
+FACTS = ("link", "title", "id", "comments")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One stated fact. `verdict`: same, ours (a decision of ours, with `reason`), or wrong."""
+
+    file: str
+    entry: int
+    fact: str
+    wanted: str
+    found: str | None
+    verdict: str
+    reason: str
+    baseline: bool
+
+
+def compared(folder: Path) -> Iterator[Compared]:
+    documents: dict[tuple[str, str], tuple[Document, str]] = {}
+    for line in (folder / "expectations.jsonl").read_text("utf-8").splitlines():
+        row = json.loads(line)
+        source = (row["file"], row.get("base_url", ""))
+        if source not in documents:
+            documents[source] = _document(folder / source[0], source[1])
+        yield from _compared(row, *documents[source])
+
+
+def _document(path: Path, url: str) -> tuple[Document, str]:
+    body = path.read_bytes()
+    try:
+        return parse(body, url=url), body.decode("utf-8", "replace")
+    except SourceError:
+        return Document(entries=()), ""
+
+
+def _compared(row: dict[str, Any], document: Document, text: str) -> Iterator[Compared]:
+    if "entry_count" in row:
+        same = len(document.entries) == row["entry_count"]
+        before = row["feedparser6014_entries"] == row["entry_count"]
+        stated, counted = str(row["entry_count"]), str(len(document.entries))
+        yield Compared(row["file"], 0, "count", stated, counted, "same" if same else "wrong", "", before)
+        return
+    number = row["entry_index"]
+    entry = document.entries[number] if number < len(document.entries) else None
+    for fact in FACTS:
+        if fact in row:
+            found = getattr(entry, fact) if entry else None
+            verdict, reason = _verdict(row, fact, entry, text)
+            yield Compared(row["file"], number, fact, row[fact], found, verdict, reason, _baseline(row, fact))
+
+
+def _baseline(row: dict[str, Any], fact: str) -> bool:
+    baseline = row["feedparser6014"]
+    return isinstance(baseline, dict) and baseline.get(fact, "same") == "same"
+
+
+def _verdict(row: dict[str, Any], fact: str, entry: Entry | None, text: str) -> tuple[str, str]:
+    if entry is None:
+        return "wrong", "the entry is missing"
+    wanted, found = row[fact], getattr(entry, fact)
+    if wanted == found:
+        return "same", ""
+    reason = _decision(fact, wanted, found, entry, text)
+    return ("ours", reason) if reason else ("wrong", "")
+
+
+def _decision(fact: str, wanted: str, found: str, entry: Entry, text: str) -> str:
+    match fact:
+        case "title" if " ".join(wanted.split()) == found:
+            return "runs of blanks are one blank"
+        case "title" if " ".join(plain(wanted).split()) == found:
+            return "titles are plain text"
+        case "title" if not found:
+            return "no title stays no title"
+        case "link" if f"<feedburner:origLink>{found}" in text:
+            return "the original address, not FeedBurner's"
+        case "link" if found == entry.id:
+            return "the entry's identifier before the site's address"
+        case "link" if not found and not wanted.startswith("http"):
+            return "only http and https are links"
+        case "link" if not found:
+            return "never the site's address"
+        case "link" if found.rsplit("/", 1)[1] == wanted.rsplit("/", 1)[1]:
+            return "joined to the feed's address, not the site's"
+        case "id" if found and wanted.endswith(found):
+            return "ids stay as they are written"
+        case "id" if not found:
+            return "no id stays no id"
+        case _:
+            return ""
+
+
+def agreement(folder: Path) -> tuple[Counter[tuple[str, str]], Counter[str], list[Compared]]:
+    """Per fact and verdict how many; per fact how many feedparser 6.0.14 alone has right; and all that differ."""
+    counts: Counter[tuple[str, str]] = Counter()
+    baseline: Counter[str] = Counter()
+    differing = []
+    for one in compared(folder):
+        counts[one.fact, one.verdict] += 1
+        baseline[one.fact] += one.baseline
+        if one.verdict != "same":
+            differing.append(one)
+    return counts, baseline, differing
+
+
+def main(folder: Path, *, everything: bool) -> None:
+    counts, baseline, differing = agreement(folder)
+    for one in differing:
+        if everything or one.verdict == "wrong":
+            print(f"{one.verdict:6}{one.fact:9}{one.file} #{one.entry} {one.reason}")
+            print(f"      stated {one.wanted!r}\n      found  {one.found!r}")
+    for reason, number in Counter(one.reason for one in differing if one.verdict == "ours").most_common():
+        print(f"{number:5}  {reason}")
+    print(f"{'':10}{'stated':>8}{'same':>8}{'decided':>9}{'wrong':>8}{'feedparser alone':>19}")
+    for fact in (*FACTS, "count"):
+        same, ours, wrong = (counts[fact, verdict] for verdict in ("same", "ours", "wrong"))
+        print(f"{fact:10}{same + ours + wrong:8}{same:8}{ours:9}{wrong:8}{baseline[fact]:19}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), everything="--all" in sys.argv)
