@@ -621,6 +621,18 @@ def test_a_link_is_found_wherever_it_stands(written: Json, expected: list[str]) 
     assert urls(written) == expected
 
 
+def test_a_long_formatted_message_has_its_words_as_text() -> None:
+    link = {"type": "url", "text": {"type": "bold", "text": "here"}, "url": "https://r.example"}
+    blocks = [
+        {"type": "heading", "text": "Title"},
+        {"type": "paragraph", "text": ["see ", link, {"type": ["odd"]}]},
+        {"type": "list", "items": [{"label": "1", "blocks": [{"type": "paragraph", "text": "one"}]}]},
+    ]
+    (sighting,) = read([of(message(rich_message={"blocks": blocks}))]).sightings
+    assert sighting.text.split() == ["Title", "see", "here", "1", "one"]
+    assert sighting.text.startswith("Title\nsee here")
+
+
 @pytest.mark.parametrize("kind", ["edited_message", "channel_post", "edited_channel_post"])
 def test_edits_and_posts_are_read_like_messages(kind: str) -> None:
     assert urls(message("https://example.com/"), kind) == ["https://example.com/"]
