@@ -54,7 +54,11 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print plain JSON
 
 @cli.command()
 def run() -> None:
-    """Run sources, rules, sender and web server until stopped (Ctrl-C or SIGTERM)."""
+    """Run everything until stopped.
+
+    Sources, rules, sender and web server, in one process that owns the data folder. Ctrl-C or SIGTERM ends it after
+    what it is doing; a second one ends it at once.
+    """
     from bridge import service
 
     sys.exit(service.run(_settings()))
@@ -67,7 +71,7 @@ def run() -> None:
 @click.option("-n", "--note", default="", help="A note to keep with the link.")
 @as_json
 def add(url: str, title: str, tags: tuple[str, ...], note: str, as_json: bool) -> None:  # noqa: FBT001
-    """Save a link by hand and say what became of it."""
+    """Save a link and say what became of it."""
     answer = _ask("add", {"url": url, "title": title, "tags": list(tags), "note": note})
     _show(answer, words.added, as_json=as_json)
     if answer["state"] == "parked":
@@ -78,7 +82,11 @@ def add(url: str, title: str, tags: tuple[str, ...], note: str, as_json: bool) -
 @click.argument("url")
 @as_json
 def why(url: str, as_json: bool) -> None:  # noqa: FBT001
-    """Tell a link's whole way: what arrived, which rule decided by which clause, what each service answered."""
+    """Tell a link's whole way.
+
+    What arrived and from where, what was read, each rule with the clause that decided, each delivery with its
+    attempts and answers. Exit 1 when nothing is known of it.
+    """
     answer = _ask("why", {"url": url})
     _show(answer, words.passport, as_json=as_json)
     if answer["since"] is None and not answer["refused"] and not answer["waiting"] and not answer["marked"]:
@@ -89,7 +97,7 @@ def why(url: str, as_json: bool) -> None:  # noqa: FBT001
 @click.argument("what")
 @as_json
 def try_(what: str, as_json: bool) -> None:  # noqa: FBT001
-    """Show what would happen to a link, a text or a feed, and why. Nothing is saved.
+    """Show what would happen to something. Nothing is saved.
 
     WHAT is an address, a text with addresses in it, or the address of a feed.
     """
@@ -102,13 +110,16 @@ def try_(what: str, as_json: bool) -> None:  # noqa: FBT001
 @cli.command()
 @as_json
 def check(as_json: bool) -> None:  # noqa: FBT001
-    """Check settings and rule file, and run the tests in it. Exit 2 when something is wrong."""
+    """Check settings and rule file.
+
+    Runs the tests in the rule file too. Exit 2 when something is wrong.
+    """
     from bridge import settings as variables
     from bridge import wiring
 
     rule_file = wiring.check(_settings())
     answer = {
-        "file": rule_file.name,
+        "file": rule_file.name if rule_file.text else "",
         "rules": len(rule_file.rules),
         "feeds": len(rule_file.feeds),
         "destinations": ["reading", *rule_file.destinations],
@@ -121,7 +132,10 @@ def check(as_json: bool) -> None:  # noqa: FBT001
 @cli.command()
 @as_json
 def status(as_json: bool) -> None:  # noqa: FBT001
-    """Show sources, what came in, and what waits at each connection and why."""
+    """Show what is on, what came in, what waits.
+
+    For each connection what waits there, until when, and why.
+    """
     _show(_ask("status", {}), words.status, as_json=as_json)
 
 
@@ -137,7 +151,7 @@ def resume(connection: str, as_json: bool) -> None:  # noqa: FBT001
 @click.argument("connection")
 @as_json
 def retry(connection: str, as_json: bool) -> None:  # noqa: FBT001
-    """Send once more what a connection refused for good."""
+    """Send once more what was refused for good."""
     _show(_ask("retry", {"name": connection}), words.retried, as_json=as_json)
 
 

@@ -12,6 +12,7 @@ import click
 
 from bridge import __version__, control, logs
 from bridge.ports import Source
+from bridge.rules import RuleFile
 from bridge.settings import Settings, unknown_variables
 from bridge.supervisor import Supervisor
 from bridge.web.server import Server, listen
@@ -66,7 +67,7 @@ def greeting(bridge: Bridge, port: int) -> Iterator[str]:
     yield f"  listening  {address}  (Pocket API, webhooks, /healthz, /readyz)"
     yield f"  token      {'the one in BRIDGE_TOKEN' if in_variable else token}"
     yield f"  data       {settings.data / DATABASE}"
-    yield f"  rules      {_rules(rule_file.name, len(rule_file.rules))}"
+    yield f"  rules      {_rules(rule_file)}"
     for name, source in bridge.sources.items():
         yield f"  {click.style('on ', fg='green')}        {name}{_words(source)}"
     for name, words in bridge.off.items():
@@ -78,8 +79,14 @@ def greeting(bridge: Bridge, port: int) -> Iterator[str]:
     yield f'  curl -H "Authorization: Bearer {shown}" -d url=https://example.com/ {address}/save'
 
 
-def _rules(name: str, number: int) -> str:
-    return f"{name} ({number} rules)" if name else "none: every link goes to “reading”, the embedded list"
+def _rules(rule_file: RuleFile) -> str:
+    if not rule_file.text:
+        return f"no {rule_file.name} yet: every link goes to “reading”, the embedded list"
+    return f"{rule_file.name} ({_number(len(rule_file.rules), 'rule')})"
+
+
+def _number(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _words(source: Source) -> str:

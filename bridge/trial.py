@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from dataclasses import asdict
 from typing import Any
@@ -10,11 +9,10 @@ from typing import Any
 from bridge import rules
 from bridge.errors import BridgeError, ConfigError, InvalidArrival
 from bridge.link import Sighting, web_address
-from bridge.net import Net
 from bridge.rules import RuleFile
 from bridge.scan import web_addresses
 from bridge.settings import Settings
-from bridge.wiring import load_rules
+from bridge.wiring import load_rules, preview
 
 MOST_ENTRIES = 20
 
@@ -29,12 +27,13 @@ async def tried(settings: Settings, what: str) -> dict[str, Any]:
         web_address(what)
     except InvalidArrival:
         return {"links": [_tried(rule_file, sighting) for sighting in _in_text(what)]}
-    feed, problem = await _as_feed(settings, what)
-    if feed:
-        entries = [_tried(rule_file, sighting) for sighting in feed["sightings"][:MOST_ENTRIES]]
-        return {"feed": feed["title"], "entries": feed["entries"], "links": entries}
-    links = [_tried(rule_file, Sighting.of(what, source="cli", at=time.time()))]
-    return {"links": links, "not_a_feed": problem}
+    try:
+        feed = await preview(settings, rule_file, what)
+    except BridgeError as error:
+        link = _tried(rule_file, Sighting.of(what, source="cli", at=time.time()))
+        return {"links": [link], "not_a_feed": str(error)}
+    links = [_tried(rule_file, sighting) for sighting in feed.sightings[:MOST_ENTRIES]]
+    return {"feed": feed.title, "entries": feed.entries, "notes": feed.notes, "links": links}
 
 
 def _in_text(text: str) -> list[Sighting]:
@@ -53,14 +52,3 @@ def _tried(rule_file: RuleFile, sighting: Sighting) -> dict[str, Any]:
         "decision": asdict(rules.decide(rule_file, sighting)),
         "rules": [asdict(trace) for trace in rules.explain(rule_file, sighting)],
     }
-
-
-async def _as_feed(settings: Settings, url: str) -> tuple[dict[str, Any] | None, str]:
-    feeds = importlib.import_module("bridge.sources.feeds")
-    net = Net(allow_nets=settings.allow_nets)
-    try:
-        return await feeds.preview(net, url), ""
-    except BridgeError as error:
-        return None, str(error)
-    finally:
-        await net.close()

@@ -31,6 +31,7 @@ from bridge import control, destinations, rules
 from bridge.desk import Desk
 from bridge.errors import BridgeError, ConfigError
 from bridge.intake import Intake, Reader
+from bridge.link import canonical
 from bridge.net import Net
 from bridge.ports import OWNER, Destination, Source
 from bridge.ports import Reporter as Teller
@@ -239,6 +240,19 @@ def _optional_sources(
     else:
         off["telegram"] = "set BRIDGE_TELEGRAM_TOKEN and BRIDGE_TELEGRAM_ALLOW"
     return on, off
+
+
+async def preview(settings: Settings, rule_file: RuleFile, url: str) -> Any:
+    """One look at a feed: its title, number of entries, sightings and notes. Raises BridgeError when it is none."""
+    feeds = importlib.import_module("bridge.sources.feeds")
+    listed = {canonical(feed.url): feed for feed in rule_file.feeds}.get(canonical(url))
+    net = Net(allow_nets=settings.allow_nets)
+    try:
+        if listed:
+            return await feeds.preview(net, url, name=listed.name, tags=listed.tags)
+        return await feeds.preview(net, url)
+    finally:
+        await net.close()
 
 
 def _identify(owner: str, inner: str) -> Callable[[str, str], Identity | None]:

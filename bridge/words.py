@@ -121,7 +121,7 @@ def _trial(answer: Data) -> Iterator[str]:
 
 
 def checked(answer: Data) -> Sequence[str]:
-    name = answer["file"] or "no rule file: every link goes to “reading”"
+    name = answer["file"] or "there is no rule file: every link goes to “reading”"
     counts = (
         f"{answer['rules']} rules, {answer['feeds']} feeds, {answer['tests']} tests, "
         f"destinations: {', '.join(answer['destinations'])}"

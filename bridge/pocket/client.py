@@ -213,19 +213,19 @@ class Pocket:
 
     def _body(self, response: httpx.Response) -> Mapping[str, Any]:
         self.limits = self._without_secrets(Limits.of(response.headers, now=self._clock()))
-        if not response.is_success:
-            raise error_of(response.status_code, self.limits, self._words(response))
+        status = response.status_code
         body = _decoded(response)
-        if body is None and "x-source" not in response.headers:
-            raise NotPocketError(
-                f"{self.base_url} answers {_media_type(response)} instead of JSON",
-                status=response.status_code,
-                limits=self.limits,
-            )
+        foreign = body is None and "x-source" not in response.headers
+        # Pocket's own 403 has words or a number; a page without them comes from something in between.
+        if foreign and (
+            response.is_success or (status == 403 and _is_page(response) and not self.limits.error)
+        ):
+            reason = f"{self.base_url} answers {_media_type(response)} instead of JSON"
+            raise NotPocketError(reason, status=status, limits=self.limits)
+        if not response.is_success:
+            raise error_of(status, self.limits, self._words(response))
         if body is None:
-            raise UnexpectedReplyError(
-                "the answer is not readable", status=response.status_code, limits=self.limits
-            )
+            raise UnexpectedReplyError("the answer is not readable", status=status, limits=self.limits)
         return body
 
     def _words(self, response: httpx.Response) -> str:

@@ -136,8 +136,8 @@ class Item(_Shape):
     """One item, from `get`, `add` or a result of `send`; what the server left out has its empty value.
 
     Times are seconds since the epoch, 0 = never. `status`: 0 unread, 1 archived, 2 deleted (then only `item_id` is
-    set besides). `title`: the best of those the server has. `resolved_id` is "0" while the server has not read the page. `has_image`, `has_video`: 0 no,
-    1 inside, 2 the item itself is one.
+    set besides). `title`: the best of those the server has. `resolved_id` is "0" while the server has not read the
+    page. `has_image`, `has_video`: 0 no, 1 inside, 2 the item itself is one.
     """
 
     item_id: Text

@@ -128,8 +128,18 @@ def plain(rich: object) -> str:
                 waiting.extend(reversed(parts))
             case dict(part):
                 waiting.extend(part[name] for name in reversed(_WORDED) if name in part)
-                words.append("\n" if part.get("type") in _BLOCKS else "" if "type" in part else " ")
+                words.append(_joint(part))
     return "".join(words).strip()
+
+
+def _joint(part: Json) -> str:
+    match part.get("type"):
+        case str(name) if name in _BLOCKS:
+            return "\n"
+        case None:  # a cell, an item, a caption
+            return " "
+        case _:
+            return ""
 
 
 def _plausible(address: str) -> str:

@@ -125,7 +125,9 @@ class PocketApi:
         if endpoint is None:
             raise BadRequest("There is no such endpoint.", status=404)
         if request.method not in ("GET", "POST"):
-            raise BadRequest("Only GET and POST are answered here.", status=405, headers={"Allow": "GET, POST"})
+            raise BadRequest(
+                "Only GET and POST are answered here.", status=405, headers={"Allow": "GET, POST"}
+            )
         asked = await parameters(request)
         return await endpoint(self._identified(asked), asked)
 

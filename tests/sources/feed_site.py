@@ -40,7 +40,14 @@ class Site:
     def url(self, path: str = "/feed", host: str = "127.0.0.1") -> str:
         return f"http://{host}:{self.port}{path}"
 
-    def put(self, body: str | bytes, headers: Mapping[str, str] = NOTHING, *, path: str = "/feed", status: int = 200) -> None:
+    def put(
+        self,
+        body: str | bytes,
+        headers: Mapping[str, str] = NOTHING,
+        *,
+        path: str = "/feed",
+        status: int = 200,
+    ) -> None:
         self.pages[path] = Page(body.encode() if isinstance(body, str) else body, status, headers)
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -93,7 +100,9 @@ def rss(*items: str, ttl: str = "") -> str:
     return f"<rss version='2.0'><channel><title>News</title>{ttl}{''.join(items)}</channel></rss>"
 
 
-def item(number: int, *, guid: str | None = None, link: str | None = None, date: str = "", title: str = "") -> str:
+def item(
+    number: int, *, guid: str | None = None, link: str | None = None, date: str = "", title: str = ""
+) -> str:
     """Entry `number`; without `guid` and `link` it has ones of its own, an empty text leaves them out."""
     guid = f"id-{number}" if guid is None else guid
     link = f"https://news.example/{number}" if link is None else link

@@ -652,6 +652,12 @@ def test_a_label_is_a_title_only_when_it_can_be_one(label: str, title: str) -> N
     assert sighting.title == title
 
 
+def test_labels_of_several_links_are_no_titles() -> None:
+    label = "How the borrow checker works"
+    links = [entity("text_link", 0, len(label), url=f"https://example.com/{number}") for number in range(2)]
+    assert [sighting.title for sighting in read([of(marked(label, *links))]).sightings] == ["", ""]
+
+
 def test_a_hashtag_of_a_channel_is_the_tag_alone() -> None:
     text = "#news@channel https://example.com/"
     written = marked(text, entity("hashtag", 0, 13), entity("url", 14, 20))
@@ -830,6 +836,12 @@ def test_many_links_are_counted_where_there_is_no_room() -> None:
     assert lines[-1] == f"… and {40 - (len(lines) - 1)} more"
     assert len(lines) > 20
     assert len(text) <= LONGEST_MESSAGE
+
+
+def test_a_very_long_address_is_shortened() -> None:
+    url = "https://example.com/" + "a" * 5000
+    text = words(told(verdict(url=url, deliveries={"reading": ("delivered", "created")})))
+    assert text == f"Saved to reading: {url[:119]}…"
 
 
 SAID = st.text(max_size=30) | st.sampled_from(["<b>", "&", "🙂" * 400, "a" * 5000, "&" * 5000, '"' * 900])

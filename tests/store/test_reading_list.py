@@ -33,7 +33,12 @@ from bridge.store.reading_list import Counts, apply, counts, find
 
 NOW = 1_790_000_000
 
-URLS = ["https://a.example/1", "https://a.example/1?utm_source=x", "HTTPS://A.example:443/2", "http://www.b.example/é"]
+URLS = [
+    "https://a.example/1",
+    "https://a.example/1?utm_source=x",
+    "HTTPS://A.example:443/2",
+    "http://www.b.example/é",
+]
 URLS += [f"https://a.example/{number}" for number in range(3, 7)]
 TAGS = ["a", "B ", "b", "ü", "", UNTAGGED, "x" * 30]
 
@@ -93,7 +98,9 @@ class Model:
             return Result()
         for key, item in self.items.items():
             if old[0] in item.tags:
-                tags = pocket_tags((set(item.tags) - set(old)) | set(new if action.name == "tag_rename" else ()))
+                tags = pocket_tags(
+                    (set(item.tags) - set(old)) | set(new if action.name == "tag_rename" else ())
+                )
                 self.items[key] = replace(item, tags=tags, time_updated=max(now, item.time_updated))
         return Result()
 
@@ -104,7 +111,9 @@ class Model:
 
     def _matches(self, item: Item, key: str, query: Query) -> bool:
         if query.since:
-            return item.time_updated >= query.since and (item.status == DELETED or self._wanted(item, key, query))
+            return item.time_updated >= query.since and (
+                item.status == DELETED or self._wanted(item, key, query)
+            )
         return item.status != DELETED and self._wanted(item, key, query)
 
     def _wanted(self, item: Item, key: str, query: Query) -> bool:
@@ -217,7 +226,9 @@ TestSqlList = SqlList.TestCase
 def test_an_add_of_a_deleted_item_begins_anew_under_the_same_id(tx: sqlite3.Connection) -> None:
     [first] = apply(tx, "me", [add("https://a.example/", tags=("a",))], NOW)
     assert first.item is not None
-    apply(tx, "me", [Action(name="favorite", item_id=1), Action(name="delete", item_id=first.item.id)], NOW + 1)
+    apply(
+        tx, "me", [Action(name="favorite", item_id=1), Action(name="delete", item_id=first.item.id)], NOW + 1
+    )
 
     [again] = apply(tx, "me", [add("https://a.example/#part")], NOW + 2)
 
@@ -235,7 +246,12 @@ def test_a_known_item_is_unread_again_and_keeps_favourite_and_tags(tx: sqlite3.C
 
     assert not again.created
     assert again.item is not None
-    assert (again.item.status, again.item.favorite, again.item.tags, again.item.title) == (UNREAD, True, ("a", "b"), "T")
+    assert (again.item.status, again.item.favorite, again.item.tags, again.item.title) == (
+        UNREAD,
+        True,
+        ("a", "b"),
+        "T",
+    )
 
 
 def test_a_change_told_late_is_seen_by_who_asks_since(tx: sqlite3.Connection) -> None:
@@ -248,7 +264,10 @@ def test_a_change_told_late_is_seen_by_who_asks_since(tx: sqlite3.Connection) ->
 
 def test_what_an_action_names_wrongly_is_its_own_failure_only(tx: sqlite3.Connection) -> None:
     results = apply(
-        tx, "me", [add("no address"), add("https://a.example/"), Action(name="dance", item_id=1), Action(name="add")], NOW
+        tx,
+        "me",
+        [add("no address"), add("https://a.example/"), Action(name="dance", item_id=1), Action(name="add")],
+        NOW,
     )
 
     assert [bool(result.error) for result in results] == [True, False, True, True]
@@ -277,14 +296,18 @@ def test_a_hundred_adds_cost_a_few_statements(tx: sqlite3.Connection) -> None:
         (Query(count=30, total=False, tag="a", status=UNREAD), "item_tag_tag"),
     ],
 )
-def test_a_first_page_is_read_from_an_index_in_order(tx: sqlite3.Connection, query: Query, index: str) -> None:
+def test_a_first_page_is_read_from_an_index_in_order(
+    tx: sqlite3.Connection, query: Query, index: str
+) -> None:
     plan = planned(tx, query)
 
     assert index in plan
     assert "TEMP B-TREE" not in plan
 
 
-@pytest.mark.parametrize("query", [Query(since=NOW), Query(since=NOW, status=UNREAD), Query(since=NOW, tag="a", count=30)])
+@pytest.mark.parametrize(
+    "query", [Query(since=NOW), Query(since=NOW, status=UNREAD), Query(since=NOW, tag="a", count=30)]
+)
 def test_changes_since_are_found_by_when_they_changed(tx: sqlite3.Connection, query: Query) -> None:
     assert "item_updated" in planned(tx, query)
 
