@@ -24,7 +24,7 @@ LONGEST_LINE = 4 * 1024 * 1024
 _LONGEST_PATH = 100
 
 
-class Running(ConfigError):
+class Running(ConfigError):  # noqa: N818
     """Another process owns the folder."""
 
 

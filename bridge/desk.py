@@ -13,7 +13,7 @@ from typing import Any
 from bridge import rules
 from bridge.errors import ConfigError, InvalidArrival
 from bridge.link import Sighting, canonical, web_address
-from bridge.ports import OWNER, Arrival, Inbox, Key, Ledger, Reading, Report
+from bridge.ports import OWNER, Arrival, Described, Inbox, Key, Ledger, Reading, Report, Source
 from bridge.rules import RuleFile
 
 ANSWER_SECONDS = 10.0
@@ -44,7 +44,8 @@ class Desk:
         *,
         rule_file: Callable[[], RuleFile],
         connections: Callable[[], Sequence[str]],
-        sources: Callable[[], Sequence[Mapping[str, Any]]],
+        sources: Mapping[str, Source],
+        off: Mapping[str, str],
         clock: Callable[[], float],
     ) -> None:
         self._inbox = inbox
@@ -52,6 +53,7 @@ class Desk:
         self._rule_file = rule_file
         self._connections = connections
         self._sources = sources
+        self._off = off
         self._clock = clock
         self._commands: dict[str, Callable[..., Awaitable[Any]]] = {
             "add": self.add,
@@ -117,13 +119,21 @@ class Desk:
         known = {gate.connection for gate in gates}
         orphans = {name: states for name, states in counts["deliveries"].items() if name not in known}
         return {
-            "sources": list(self._sources()),
+            "sources": await self.sources(),
             "arrivals": counts["arrivals"],
             "sightings": counts["sightings"],
             "connections": connections,
             "without_connection": orphans,
             "rules": {"file": self._rule_file().name, "hash": self._rule_file().hash},
         }
+
+    async def sources(self) -> list[dict[str, Any]]:
+        """Those that are on, with their condition in lines, and those that are off, with what would turn them on."""
+        on = [
+            {"name": name, "on": True, "words": list(await source.condition()) if isinstance(source, Described) else []}
+            for name, source in self._sources.items()
+        ]
+        return [*on, *({"name": name, "on": False, "words": [words]} for name, words in self._off.items())]
 
     async def resume(self, name: str) -> dict[str, Any]:
         """A paused connection goes on."""

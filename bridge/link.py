@@ -32,6 +32,9 @@ _TRACKING_PREFIXES = ("utm_", "mtm_")
 # Fragments that are addresses of their own: #!/page and #/page are routes of single-page sites.
 _ROUTE_FRAGMENT = re.compile(r"^#!?/")
 
+# Line breaks and tabs are text; marks that turn the direction of what follows are not.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
 _NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -65,7 +68,7 @@ class Sighting:
         """
         for name in ("note", "text"):
             if name in facts:
-                facts[name] = facts[name][:LONGEST_TEXT]
+                facts[name] = printable(facts[name])[:LONGEST_TEXT]
         return cls(url=web_address(url), source=source, title=tidy(title), tags=tidy_tags(tags), **facts)
 
     @classmethod
@@ -131,8 +134,8 @@ def tidy(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Without lone surrogates and NUL, which neither a database nor a terminal takes."""
-    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
+    """Without lone surrogates and control characters, which a database or a terminal would take amiss."""
+    return _CONTROL.sub(" ", text.encode("utf-8", "replace").decode("utf-8"))
 
 
 def tidy_tags(tags: Iterable[str]) -> tuple[str, ...]:

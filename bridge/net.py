@@ -96,7 +96,7 @@ class Door:
                 return replace(answer, hops=tuple(hops))
             if len(hops) == redirects:
                 raise FetchError(f"more than {redirects} redirects", sent=True)
-            request = request.redirected(answer.status, urljoin(request.url, target))
+            request = request.redirected(answer.status, _joined_url(request.url, target))
             hops.append((answer.status, request.url))
 
 
@@ -211,6 +211,13 @@ def _unpacker(encoding: str) -> _Plain | _Inflate:
             return _Inflate(zlib.MAX_WBITS)
         case other:
             raise FetchError(f"the answer is packed as “{other[:40]}”, which was not asked for", sent=True)
+
+
+def _joined_url(url: str, target: str) -> str:
+    try:
+        return urljoin(url, target)
+    except ValueError:
+        raise FetchError("redirected to something that is no web address", sent=True) from None
 
 
 def _joined(headers: httpx.Headers) -> dict[str, str]:

@@ -186,6 +186,15 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class Described(Protocol):
+    """A source that can say how it is doing."""
+
+    async def condition(self) -> Sequence[str]:
+        """For a person, a line each; empty when there is nothing worth saying."""
+        ...
+
+
+@runtime_checkable
 class Reporter(Protocol):
     """A source that can talk back."""
 

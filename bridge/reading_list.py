@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 Status = Literal[0, 1, 2]
 UNREAD: Status = 0
@@ -100,39 +100,38 @@ class Page:
 
 def apply(item: Item, action: Action, now: int) -> Item:
     """The item after an action on it. `now` is used where the action names no time."""
-    time = action.time or now
-    # Always our own clock: an app that was offline must not hide its change from others that ask `since`.
-    touched = replace(item, time_updated=max(now, item.time_updated))
+    # Changed by our own clock: an app that was offline must not hide its change from others that ask `since`.
+    return replace(
+        item, time_updated=max(now, item.time_updated), **_changes(item, action, action.time or now)
+    )
+
+
+def _changes(item: Item, action: Action, time: int) -> dict[str, Any]:
     match action.name:
         case "add":
-            return replace(
-                touched,
-                status=UNREAD,
-                time_added=time,
-                time_read=0,
-                title=action.title or item.title,
-                tags=pocket_tags((*item.tags, *action.tags)),
-            )
+            tags = pocket_tags((*item.tags, *action.tags))
+            title = action.title or item.title
+            return {"status": UNREAD, "time_added": time, "time_read": 0, "title": title, "tags": tags}
         case "readd":
-            return replace(touched, status=UNREAD, time_added=time, time_read=0)
+            return {"status": UNREAD, "time_added": time, "time_read": 0}
         case "archive":
-            return replace(touched, status=ARCHIVED, time_read=time)
+            return {"status": ARCHIVED, "time_read": time}
         case "favorite":
-            return replace(touched, favorite=True, time_favorited=time)
+            return {"favorite": True, "time_favorited": time}
         case "unfavorite":
-            return replace(touched, favorite=False, time_favorited=0)
+            return {"favorite": False, "time_favorited": 0}
         case "delete":
             # Added again, it begins anew.
-            return replace(touched, status=DELETED, tags=(), favorite=False, time_favorited=0)
+            return {"status": DELETED, "tags": (), "favorite": False, "time_favorited": 0}
         case "tags_add":
-            return replace(touched, tags=pocket_tags((*item.tags, *action.tags)))
+            return {"tags": pocket_tags((*item.tags, *action.tags))}
         case "tags_remove":
             gone = set(pocket_tags(action.tags))
-            return replace(touched, tags=tuple(tag for tag in item.tags if tag not in gone))
+            return {"tags": tuple(tag for tag in item.tags if tag not in gone)}
         case "tags_replace":
-            return replace(touched, tags=pocket_tags(action.tags))
+            return {"tags": pocket_tags(action.tags)}
         case "tags_clear":
-            return replace(touched, tags=())
+            return {"tags": ()}
         case _:
             raise ValueError(action.name)
 

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 
 _INVISIBLE = "\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 _QUOTES = '"`“”„«»\\\\'
-_CJK_PUNCTUATION = (
-    "\u3000-\u3004\u3008-\u301f\uff01\uff08\uff09\uff0c\uff0e\uff1a-\uff1f\uff3b\uff3d\uff5b-\uff65"
-)
+_CJK_PUNCTUATION = "\u3000-\u3004\u3008-\u301f\uff01\uff08\uff09\uff0c\uff0e\uff1a-\uff1f\uff3b\uff3d\uff5b-\uff65"
 
 _START = re.compile(r"https?://(?=[\w\[]|[^\x00-\x7f])", re.IGNORECASE)
 _RUN = re.compile(

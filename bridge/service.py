@@ -6,12 +6,12 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import click
 
 from bridge import __version__, control, logs
-from bridge.ports import Source
 from bridge.rules import RuleFile
 from bridge.settings import Settings, unknown_variables
 from bridge.supervisor import Supervisor
@@ -33,7 +33,7 @@ async def _work(settings: Settings, listener: socket.socket) -> int:
         serving = asyncio.create_task(server.serve([listener]))
         supervisor = bridge.supervisor()
         _stop_on_signals(server, supervisor)
-        for line in greeting(bridge, listener.getsockname()[1]):
+        for line in greeting(bridge, await bridge.desk.sources(), listener.getsockname()[1]):
             click.echo(line)
         await supervisor.run()
         await serving
@@ -56,7 +56,7 @@ def _stop_on_signals(server: Server, supervisor: Supervisor) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
-def greeting(bridge: Bridge, port: int) -> Iterator[str]:
+def greeting(bridge: Bridge, sources: Sequence[Mapping[str, Any]], port: int) -> Iterator[str]:
     """What a person must know to go on, in a few lines. Holds no secret."""
     settings, rule_file = bridge.settings, bridge.intake.rule_file
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -68,10 +68,11 @@ def greeting(bridge: Bridge, port: int) -> Iterator[str]:
     yield f"  token      {'the one in BRIDGE_TOKEN' if in_variable else token}"
     yield f"  data       {settings.data / DATABASE}"
     yield f"  rules      {_rules(rule_file)}"
-    for name, source in bridge.sources.items():
-        yield f"  {click.style('on ', fg='green')}        {name}{_words(source)}"
-    for name, words in bridge.off.items():
-        yield f"  off        {name}: {words}"
+    for source in sources:
+        mark = click.style("on ", fg="green") if source["on"] else "off"
+        first = f": {source['words'][0]}" if source["words"] else ""
+        more = f" (and {len(source['words']) - 1} more)" if len(source["words"]) > 1 else ""
+        yield f"  {mark}        {source['name']}{first}{more}"
     for line in unknown_variables(os.environ):
         yield click.style(f"  note       {line}", fg="yellow")
     shown = "$BRIDGE_TOKEN" if in_variable else f"$(cat '{token}')"
@@ -87,8 +88,3 @@ def _rules(rule_file: RuleFile) -> str:
 
 def _number(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _words(source: Source) -> str:
-    words = getattr(source, "words", "")
-    return f": {words}" if words else ""

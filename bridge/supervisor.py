@@ -42,9 +42,7 @@ class Periodic:
 class Supervisor:
     """`sources` run until they are cancelled; `workers` finish the step they are in."""
 
-    def __init__(
-        self, sources: Mapping[str, Callable[[], Awaitable[None]]], workers: Mapping[str, Worker]
-    ) -> None:
+    def __init__(self, sources: Mapping[str, Callable[[], Awaitable[None]]], workers: Mapping[str, Worker]) -> None:
         self._sources = sources
         self._workers = workers
         self._stopping = asyncio.Event()

@@ -32,8 +32,8 @@ async def tried(settings: Settings, what: str) -> dict[str, Any]:
     except BridgeError as error:
         link = _tried(rule_file, Sighting.of(what, source="cli", at=time.time()))
         return {"links": [link], "not_a_feed": str(error)}
-    links = [_tried(rule_file, sighting) for sighting in feed.sightings[:MOST_ENTRIES]]
-    return {"feed": feed.title, "entries": feed.entries, "notes": feed.notes, "links": links}
+    links = [_tried(rule_file, sighting) for sighting in feed["sightings"][:MOST_ENTRIES]]
+    return {"feed": feed["title"], "entries": feed["entries"], "notes": feed["notes"], "links": links}
 
 
 def _in_text(text: str) -> list[Sighting]:

@@ -65,14 +65,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class Bridge:
-    """Everything, wired, nothing started. `off`: sources that are off -> what would turn them on."""
+    """Everything, wired, nothing started."""
 
     settings: Settings
     store: Store
     desk: Desk
     app: ASGIApp
     sources: Mapping[str, Source]
-    off: Mapping[str, str]
     workers: Mapping[str, Worker]
     intake: Intake
 
@@ -202,7 +201,8 @@ async def _wire(settings: Settings, rule_file: RuleFile, net: Net, store: Store)
         store,
         rule_file=lambda: intake.rule_file,
         connections=lambda: [connection.name for connection in connections],
-        sources=lambda: [*({"name": name, "on": True} for name in sources), *_off(off)],
+        sources=sources,
+        off=off,
         clock=time.time,
     )
     return Bridge(
@@ -211,14 +211,9 @@ async def _wire(settings: Settings, rule_file: RuleFile, net: Net, store: Store)
         desk=desk,
         app=application([source.routes for source in sources.values()], ready=list),
         sources=sources,
-        off=off,
         workers=workers,
         intake=intake,
     )
-
-
-def _off(off: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    return ({"name": name, "on": False, "turn_on": words} for name, words in off.items())
 
 
 def _optional_sources(

@@ -54,7 +54,8 @@ def _passport(answer: Data) -> Iterator[str]:
     for arrival in answer["waiting"]:
         yield f"  {_time(arrival['received'])}  arrived from {_origin(arrival)}; not read yet"
     for arrival in answer["refused"]:
-        yield f"  {_time(arrival['received'])}  arrived from {_origin(arrival)}; {_bad('not saved')}: {arrival['reason']}"
+        yield f"  {_time(arrival['received'])}  arrived from {_origin(arrival)}"
+        yield f"{'':23}-> {_bad('not saved')}: {arrival['reason']}"
     for mark in answer["marked"]:
         yield f"  {_time(mark['since'])}  known from {mark['scope']}, not saved: it was there before the feed's start"
     for sighting in answer["sightings"]:
@@ -104,7 +105,7 @@ def trial(answer: Data) -> Sequence[str]:
 def _trial(answer: Data) -> Iterator[str]:
     if "feed" in answer:
         yield f"a feed: {answer['feed'] or 'without a title'}, {answer['entries']} entries"
-        yield "On its first poll nothing of this is saved, unless its “start” says so. Later entries would go like this:"
+        yield "On the first reading none of them is saved, unless “start” says so. Later ones would go like this:"
     for link in answer["links"]:
         decision = link["decision"]
         yield ""
@@ -135,8 +136,8 @@ def status(answer: Data) -> Sequence[str]:
 
 def _status(answer: Data) -> Iterator[str]:
     for source in answer["sources"]:
-        mark = _good("on ") if source["on"] else "off"
-        yield f"{mark}  {source['name']}{': ' + source['turn_on'] if not source['on'] else ''}"
+        yield f"{_good('on ') if source['on'] else 'off'}  {source['name']}"
+        yield from (f"     {line}" for line in source["words"])
     yield f"arrivals   {_counts(answer['arrivals'])}"
     yield f"links      {_counts(answer['sightings'])}"
     for connection in answer["connections"]:
@@ -158,7 +159,7 @@ def retried(answer: Data) -> Sequence[str]:
     return [f"{answer['connection']}: {answer['retried']} links are sent once more"]
 
 
-def _counts(counts: Mapping[str, int], named: Mapping[str, str] = {}) -> str:  # noqa: B006 - never changed
+def _counts(counts: Mapping[str, int], named: Mapping[str, str] = {}) -> str:
     return ", ".join(f"{number} {named.get(state, state)}" for state, number in counts.items()) or "nothing yet"
 
 

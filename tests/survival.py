@@ -19,9 +19,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import escape
 
 import httpx
@@ -141,9 +142,7 @@ class World:
 
     async def add(self, client: httpx.AsyncClient, number: int) -> None:
         url = f"https://pocket.example/{number}"
-        answer = await client.post(
-            "/v3/add", json={"url": url, "consumer_key": "1-kill", "access_token": OWNER_TOKEN}
-        )
+        answer = await client.post("/v3/add", json={"url": url, "consumer_key": "1-kill", "access_token": OWNER_TOKEN})
         if answer.is_success:
             self.added.add(url)
 
@@ -213,7 +212,7 @@ async def _until_it_answers(world: World) -> None:
             await asyncio.sleep(PAUSE)
 
 
-def _feeders(world: World, stop: asyncio.Event) -> list[Awaitable[None]]:
+def _feeders(world: World, stop: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
     async def over_http(act: Callable[[httpx.AsyncClient, int], Awaitable[None]], start: int) -> None:
         number = start
         async with httpx.AsyncClient(base_url=world.origin, timeout=5.0, trust_env=False) as client:

@@ -52,7 +52,10 @@ def test_nobody_runs_when_there_is_no_socket(tmp_path: Path) -> None:
 
 
 def test_a_second_process_is_refused_and_told_who_runs(tmp_path: Path) -> None:
-    with control.own(tmp_path), pytest.raises(control.Running, match="another pocket-bridge .process [0-9]+. is running"):
+    with (
+        control.own(tmp_path),
+        pytest.raises(control.Running, match="another pocket-bridge .process [0-9]+. is running"),
+    ):
         control.own(tmp_path).__enter__()
     with control.own(tmp_path):
         pass

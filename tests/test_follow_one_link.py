@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bridge import control
-from bridge.settings import Settings
+from bridge.settings import load_settings
 from bridge.wiring import Bridge, open_bridge
 from tests.bot_api import TOKEN, BotApi
 from tests.loopback import serve
@@ -122,7 +122,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         (tmp_path / "secret").write_text("second's secret")
         rules = RULES.format(feed=feed_origin, second=second_origin, secret=tmp_path / "secret")
         (tmp_path / "rules.yaml").write_text(rules)
-        settings = Settings(
+        settings = load_settings(
             data=tmp_path / "data",
             rules=tmp_path / "rules.yaml",
             token=OWNER_TOKEN,
@@ -145,12 +145,12 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 def message(text: str, *, sender: int = ANN) -> dict[str, Any]:
     start = len(text[: text.index("https://")].encode("utf-16-le")) // 2
-    length = len(text[text.index("https://") :].split()[0])
+    length = len(text[text.index("https://") :].split(maxsplit=1)[0])
     person = {"id": sender, "is_bot": False, "first_name": "Ann"}
     entities: list[dict[str, Any]] = [{"type": "url", "offset": start, "length": length}]
     if "#" in text:
         at = len(text[: text.index("#")].encode("utf-16-le")) // 2
-        entities.append({"type": "hashtag", "offset": at, "length": len(text[text.index("#") :].split()[0])})
+        entities.append({"type": "hashtag", "offset": at, "length": len(text[text.index("#") :].split(maxsplit=1)[0])})
     chat = {"id": sender, "type": "private", "first_name": "Ann"}
     return {"message_id": 7, "date": 1_790_000_000, "chat": chat, "from": person, "text": text, "entities": entities}
 
@@ -195,7 +195,9 @@ async def test_a_feed_entry_becomes_an_item_and_an_unwanted_one_is_dropped_with_
 
 async def test_a_webhook_is_acknowledged_and_becomes_an_item(house: House) -> None:
     answer = await house.http.post(
-        "/hooks/zapier", json={"url": "https://hook.example/a", "title": "From a hook", "tags": "a,b"}, headers=house.owner
+        "/hooks/zapier",
+        json={"url": "https://hook.example/a", "title": "From a hook", "tags": "a,b"},
+        headers=house.owner,
     )
     assert answer.status_code == 202
     item = await house.item("https://hook.example/a")

@@ -32,7 +32,16 @@ DIFFERENT = [
     ("https://example.com/?ref=a", "https://example.com/"),
 ]
 
-NO_LINKS = ["", " ", "example.com", "javascript:alert(1)", "mailto:a@b.c", "file:///etc/passwd", "https://", "http:// x/"]
+NO_LINKS = [
+    "",
+    " ",
+    "example.com",
+    "javascript:alert(1)",
+    "mailto:a@b.c",
+    "file:///etc/passwd",
+    "https://",
+    "http:// x/",
+]
 
 
 @pytest.mark.parametrize(("one", "other"), SAME)
@@ -65,6 +74,14 @@ def test_any_text_has_a_canonical_form_or_a_reason(text: str) -> None:
         return
     assert canonical(form) == form
     assert host(form)
+
+
+def test_titles_and_notes_hold_nothing_a_terminal_would_obey() -> None:
+    hostile = "a\x1b[2Jb\0c\u202ed\ud800e"
+    sighting = Sighting.of("https://example.com/", source="hook", title=hostile, note=hostile, tags=[hostile])
+    for text in (sighting.title, sighting.note, *sighting.tags):
+        assert not set(text) & set("\x1b\0\u202e\ud800"), text
+        text.encode()
 
 
 @given(st.lists(st.text()))

@@ -121,7 +121,9 @@ async def test_a_trusted_origin_may_be_private_and_nothing_else(canary: Canary) 
     assert canary.hits == 1
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.com/", "gopher://x/", "unix:/run/x", "", "x", "http://"])
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://example.com/", "gopher://x/", "unix:/run/x", "", "x", "http://"]
+)
 async def test_only_web_addresses_are_fetched(url: str) -> None:
     async with opened(Net()) as net:
         with pytest.raises(FetchError):
@@ -206,6 +208,8 @@ async def test_validators_do_not_travel_at_all(origin: str, net: Net) -> None:
         ("/packed?size=1000&cut=4", "cut off"),
         ("/foreign", "packed as “br”"),
         ("/moved?to=file:///etc/passwd", "only http and https"),
+        ("/moved?to=http://%5B", "no web address"),
+        ("/moved?to=http://%5B::1", "no web address"),
     ],
 )
 async def test_an_answer_that_cannot_be_used_is_a_clear_sentence(origin: str, net: Net, path: str, words: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import ConfigError
-from bridge.settings import Settings, load_settings, unknown_variables
+from bridge.settings import load_settings, unknown_variables
 
 
 @pytest.fixture(autouse=True)
@@ -70,5 +70,5 @@ def test_a_misspelt_variable_is_noticed() -> None:
 
 
 def test_a_secret_never_shows_in_a_repr() -> None:
-    settings = Settings(token="canary-token", telegram_token="canary-bot")
+    settings = load_settings(token="canary-token", telegram_token="canary-bot")
     assert "canary" not in repr(settings)

@@ -159,6 +159,11 @@ class Feeds:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._hosts: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
+    async def condition(self) -> Sequence[str]:
+        """One line for each feed: how the last poll went, and when the next is."""
+        now = self._clock()
+        return [f"{feed.name}: {describe(await self._inbox.cursor(scope(feed.url)), now=now)}" for feed in self._feeds]
+
     async def run(self) -> None:
         """Polls what is due until cancelled. Raises StoreError when the inbox fails."""
         try:

@@ -89,6 +89,13 @@ class Telegram:
         self._complaint = ""
         self._replies = Replies(self._bot_api)
 
+    async def condition(self) -> Sequence[str]:
+        """Who may write, and whether somebody tried who may not."""
+        if not self._allow:
+            return ["nobody may write to it yet: put ids into BRIDGE_TELEGRAM_ALLOW"]
+        strangers = [f"{self.strangers} updates of strangers were ignored"] if self.strangers else []
+        return [f"listens to {len(self._allow)} ids", *strangers, *([self._complaint] if self._complaint else [])]
+
     async def run(self) -> None:
         """Polls until cancelled; what fails is said once, and tried again after a while."""
         if not self._allow:

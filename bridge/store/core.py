@@ -157,9 +157,7 @@ class Store:
         return number
 
     async def wait_for_deliveries(self, connection: str) -> None:
-        await self._sleep(
-            self._bell(connection), self._database.read(lambda tx: outbox.next_due(tx, connection))
-        )
+        await self._sleep(self._bell(connection), self._database.read(lambda tx: outbox.next_due(tx, connection)))
 
     def _bell(self, connection: str) -> Bell:
         return self._wanted.setdefault(connection, Bell())
@@ -194,9 +192,7 @@ class Store:
         return await self._database.read(lambda tx: passport.report(tx, arrival, reference))
 
     async def told(self, arrival: int, reference: str, *, due_was: float, settled: bool) -> None:
-        await self._database.write(
-            lambda tx: reports.told(tx, arrival, reference, due_was=due_was, settled=settled)
-        )
+        await self._database.write(lambda tx: reports.told(tx, arrival, reference, due_was=due_was, settled=settled))
 
     async def tell_later(self, arrival: int, due_at: float) -> None:
         await self._database.write(lambda tx: reports.later(tx, arrival, due_at))

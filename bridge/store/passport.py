@@ -76,9 +76,7 @@ def _arrivals(tx: Tx, account: str, given: str, state: str) -> list[dict[str, An
 
 def _marked(tx: Tx, canonical: str) -> list[dict[str, Any]]:
     sql = "SELECT scope, since FROM seen WHERE key = ? AND arrival IS NULL ORDER BY since"
-    return [
-        {"scope": scope, "since": since} for scope, since in tx.execute(sql, (f"l:{canonical}",)).fetchall()
-    ]
+    return [{"scope": scope, "since": since} for scope, since in tx.execute(sql, (f"l:{canonical}",)).fetchall()]
 
 
 def report(tx: Tx, arrival: int, reference: str) -> Report | None:
@@ -89,9 +87,7 @@ def report(tx: Tx, arrival: int, reference: str) -> Report | None:
         return None
     verdicts = _verdicts(tx, arrival)
     settled = all(state in _SETTLED for verdict in verdicts for state, _ in verdict.deliveries.values())
-    return Report(
-        arrival=found, state=row[0], reason=row[1], verdicts=verdicts, settled=settled, reference=reference
-    )
+    return Report(arrival=found, state=row[0], reason=row[1], verdicts=verdicts, settled=settled, reference=reference)
 
 
 _SETTLED = ("delivered", "dead", "cancelled")

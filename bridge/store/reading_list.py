@@ -186,7 +186,7 @@ class _Sheet:
     def identified(self, result: Result, key: str) -> Result:
         if result.item is None or result.item.id:
             return result
-        return replace(result, item=replace(result.item, id=self.items[key].id))
+        return Result(replace(result.item, id=self.items[key].id), created=result.created)
 
 
 def _tagged(item: Item | None) -> tuple[tuple[str, ...], int]:

@@ -107,7 +107,7 @@ def listen(host: str, port: int) -> socket.socket:
             f"Is something else there? BRIDGE_LISTEN={host}:{port + 1} takes another port."
         ) from None
     listener.listen(1024)
-    listener.setblocking(False)  # noqa: FBT003
+    listener.setblocking(False)
     return listener
 
 

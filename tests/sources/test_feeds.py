@@ -374,7 +374,7 @@ async def cancelled(running: asyncio.Task[None]) -> None:
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(10):
-        while not await condition():  # noqa: ASYNC110 - nobody rings when a cursor moves
+        while not await condition():
             await asyncio.sleep(0)
 
 

@@ -966,7 +966,7 @@ async def test_the_newest_poller_ends_the_one_that_waits() -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=bot_api)) as client:
         door = Door(client, follows=False)
         first = asyncio.create_task(ask(door, "getUpdates", timeout=50))
-        while not bot_api.calls:  # noqa: ASYNC110 - until the server has it; nothing else runs here
+        while not bot_api.calls:
             await asyncio.sleep(0)
         second = asyncio.create_task(ask(door, "getUpdates", timeout=50))
         assert (await first)["error_code"] == 409

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -112,18 +113,19 @@ async def test_a_second_sighting_of_a_link_is_a_duplicate_and_both_are_told(stor
 
 async def test_units_that_wait_are_committed_together_and_fail_alone(tmp_path: Path) -> None:
     database = Database(tmp_path / "b.db")
-    await database.write(lambda tx: tx.execute("CREATE TABLE t (x INTEGER PRIMARY KEY)") and None)
+    await database.write(lambda tx: tx.execute("CREATE TABLE t (x INTEGER PRIMARY KEY)").rowcount)
 
-    def insert(number: int) -> None:
-        def unit(tx: Tx) -> None:
+    def insert(number: int) -> Callable[[Tx], int]:
+        def unit(tx: Tx) -> int:
             tx.execute("INSERT INTO t VALUES (?)", (number,))
             if number == 7:
                 raise ValueError(number)
+            return number
 
-        return unit  # type: ignore[return-value]
+        return unit
 
-    results = await asyncio.gather(*(database.write(insert(n)) for n in range(20)), return_exceptions=True)  # type: ignore[arg-type]
-    assert [type(result) for result in results if result is not None] == [ValueError]
+    results = await asyncio.gather(*(database.write(insert(n)) for n in range(20)), return_exceptions=True)
+    assert [type(result) for result in results if not isinstance(result, int)] == [ValueError]
     found = await database.read(lambda tx: tx.execute("SELECT x FROM t").fetchall())
     assert {row[0] for row in found} == set(range(20)) - {7}
     await database.close()
