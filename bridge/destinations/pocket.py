@@ -75,6 +75,7 @@ def connect(
     transport: httpx.AsyncBaseTransport,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     chance: Callable[[], float] = random.random,
+    deadline: float = DEADLINE,
 ) -> Destination:
     """The transport is closed with the destination."""
     pocket = Pocket(
@@ -83,7 +84,7 @@ def connect(
         base_url=options.base_url,
         transport=transport,
     )
-    return _PocketDestination(pocket, name, options.batch, sleep=sleep, chance=chance)
+    return _PocketDestination(pocket, name, options.batch, sleep=sleep, chance=chance, deadline=deadline)
 
 
 class _PocketDestination:
@@ -95,20 +96,22 @@ class _PocketDestination:
         *,
         sleep: Callable[[float], Awaitable[None]],
         chance: Callable[[], float],
+        deadline: float,
     ) -> None:
         self.name = name
         self.traits = Traits(batch=batch, add_is_idempotent=True, can_update_tags=True)
         self._pocket = pocket
         self._sleep = sleep
         self._chance = chance
+        self._deadline = deadline
 
     async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
-        """One /v3/send for all; raises within DEADLINE seconds when the call as a whole failed."""
+        """One /v3/send for all; raises within its deadline when the call as a whole failed."""
         try:
-            async with asyncio.timeout(DEADLINE):
+            async with asyncio.timeout(self._deadline):
                 results = await self._call([_action(delivery) for delivery in batch])
         except TimeoutError:
-            raise Unavailable(f"{self.name} gave no answer within {DEADLINE:.0f} seconds") from None
+            raise Unavailable(f"{self.name} gave no answer within {self._deadline:.0f} seconds") from None
         except FetchError as error:
             raise Unavailable(f"{self.name}: {error}") from error
         except PocketError as error:

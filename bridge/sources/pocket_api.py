@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,8 @@ IN_FLIGHT_SECONDS = 2
 """What began to be written before a page was read may be committed after it: the next `since` looks back so far."""
 
 RETRY_SECONDS = 5
+
+_CONSUMER_KEY = re.compile(r"[!-~]{1,100}")
 
 _FIRST_CHUNK = 25
 _CHUNK = 250
@@ -135,6 +138,8 @@ class PocketApi:
         consumer_key = text(asked.get("consumer_key"))
         if not consumer_key:
             raise BadRequest("Missing consumer key.", code=138)
+        if not _CONSUMER_KEY.fullmatch(consumer_key):
+            raise BadRequest("Invalid consumer key.", status=403, code=152)
         identity = self._identify(consumer_key, text(asked.get("access_token")))
         if identity is None:
             words = "A valid access token is required to access the requested API endpoint."

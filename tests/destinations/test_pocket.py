@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from bridge.delivery import Dead, Delivered, Delivery, Outcome, Retry
 from bridge.destinations.pocket import Options, connect
@@ -218,6 +219,23 @@ class Closed(httpx.AsyncBaseTransport):
 async def test_no_failure_of_the_network_escapes(network: Callable[[], httpx.AsyncBaseTransport]) -> None:
     with pytest.raises(Unavailable):
         await connected(network()).send([delivery()])
+
+
+class Silent(httpx.AsyncBaseTransport):
+    """A server that takes the request and never answers."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await asyncio.get_running_loop().create_future()
+
+
+async def test_silence_ends_at_the_deadline() -> None:
+    options = Options(
+        base_url="http://list.example", consumer_key=SecretStr(KEY), access_token=SecretStr(TOKEN)
+    )
+    destination = connect(options, name="pocket", transport=Silent(), deadline=0.0)
+
+    with pytest.raises(Unavailable, match="no answer within 0 seconds"):
+        await destination.send([delivery()])
 
 
 async def test_no_secret_is_in_what_is_told() -> None:

@@ -473,6 +473,8 @@ async def test_without_count_everything_comes(app: Starlette) -> None:
         ("POST", "/v3/get", {}, 200, None),
         ("GET", "/v3/stats", {}, 200, None),
         ("POST", "/v3/get", {"consumer_key": ""}, 400, "138"),
+        ("POST", "/v3/get", {"consumer_key": "1-a\nb"}, 403, "152"),
+        ("POST", "/v3/get", {"consumer_key": "1" * 101}, 403, "152"),
         ("POST", "/v3/get", {"access_token": "wrong"}, 401, "107"),
         ("POST", "/v3/get", {"access_token": None}, 401, "107"),
         ("POST", "/v3/add", {"access_token": {}, "url": "https://a.example/"}, 401, "107"),
