@@ -35,7 +35,11 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
+STORES = ["sqlite"]
+"""Every store there is: the whole suite that asks for `store` runs on each."""
+
+
+@pytest.fixture(params=STORES)
 async def store(tmp_path: Path, clock: Clock) -> AsyncIterator[Store]:
     opened = await Store.open(tmp_path / "bridge.db", clock)
     yield opened

@@ -10,19 +10,26 @@ from __future__ import annotations
 
 from bridge.rules._decide import Decision, Trace, as_text, decide, explain
 from bridge.rules._failures import failures
-from bridge.rules._file import READING, Defaults, Expect, Feed, Rule, RuleFile, Start, Test
+from bridge.rules._file import READING, Defaults, Expect, Feed, Hook, Rule, RuleFile, Start, Test
+from bridge.rules._hooks import HOOK_NAME, KINDS, METHODS, SCHEMES
 from bridge.rules._load import load
+from bridge.rules._paths import path_of, steps_of, walk
 
 EMPTY = load("", name="rules.yaml")
 """No file: everything goes to the reading list."""
 
 __all__ = [
     "EMPTY",
+    "HOOK_NAME",
+    "KINDS",
+    "METHODS",
     "READING",
+    "SCHEMES",
     "Decision",
     "Defaults",
     "Expect",
     "Feed",
+    "Hook",
     "Rule",
     "RuleFile",
     "Start",
@@ -33,4 +40,7 @@ __all__ = [
     "explain",
     "failures",
     "load",
+    "path_of",
+    "steps_of",
+    "walk",
 ]

@@ -39,6 +39,27 @@ class Feed:
     interval: float = HOUR
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """An address for one service. `auth` and `header` are empty where the kind's own are meant.
+
+    `secret`: where to find it, `{"env": NAME}` or `{"file": PATH}`; several while one replaces another. The others
+    are paths to the address and its facts; empty: its kind knows.
+    """
+
+    name: str
+    kind: str = "generic"
+    auth: str = ""
+    header: str = ""
+    secret: tuple[Mapping[str, str], ...] = ()
+    open: bool = False
+    methods: tuple[str, ...] = ()
+    url: tuple[str, ...] = ()
+    title: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    note: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Defaults:
     to: tuple[str, ...] = (READING,)
@@ -135,6 +156,7 @@ class RuleFile:
     text: str
     hash: str
     feeds: tuple[Feed, ...] = ()
+    hooks: tuple[Hook, ...] = ()
     destinations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     defaults: Defaults = Defaults()
     rules: tuple[Rule, ...] = ()

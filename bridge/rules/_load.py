@@ -13,6 +13,7 @@ from bridge.rules._document import Block, Items, Node, Scalar, parse, plain, rea
 from bridge.rules._faults import Wrong, config_error, wrong
 from bridge.rules._feeds import feeds
 from bridge.rules._file import READING, Defaults, RuleFile
+from bridge.rules._hooks import hooks
 from bridge.rules._parts import Names, entry_of, keys_of, targets
 from bridge.rules._rules import rules
 from bridge.rules._tests import tests
@@ -44,6 +45,7 @@ def _sections(root: Node | None) -> dict[str, Any]:
     )
     readers: dict[str, Reader[Any]] = {
         "feeds": feeds,
+        "hooks": hooks,
         "destinations": _destinations,
         "defaults": partial(_defaults, names=names),
         "rules": partial(rules, names=names),

@@ -225,7 +225,8 @@ class Silent(httpx.AsyncBaseTransport):
     """A server that takes the request and never answers."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await asyncio.get_running_loop().create_future()
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError
 
 
 async def test_silence_ends_at_the_deadline() -> None:

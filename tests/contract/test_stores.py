@@ -1,4 +1,4 @@
-"""The inbox: arrivals, keys and cursors in one piece, and nothing twice."""
+"""What every store promises: arrivals, keys and cursors in one piece, and nothing twice. See ports.Inbox."""
 
 from __future__ import annotations
 
