@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from bridge.delivery import Dead, Delivery, Outcome, Retry, Settlement, Unknown, backoff, settlement
+from bridge.delivery import Dead, Delivered, Delivery, Outcome, Retry, Settlement, Unknown, backoff, settlement
 from bridge.errors import DestinationError, Refused, Throttled, Unauthorized, Unavailable
 from bridge.ports import Destination, Gate, Outbox
 
@@ -35,8 +35,11 @@ class Sender:
         """Sends one batch of what is due; answers how many deliveries it leased."""
         name, traits = self._destination.name, self._destination.traits
         batch = await self._outbox.lease(name, traits.batch, idempotent=traits.add_is_idempotent)
-        if batch:
-            await self._send(batch)
+        there = [delivery for delivery in batch if delivery.added and not delivery.new_tags]
+        if there:
+            await self._settle(there, [Delivered("already")] * len(there), None, 0.0)
+        if owed := [delivery for delivery in batch if delivery not in there]:
+            await self._send(owed)
         return len(batch)
 
     async def _send(self, batch: Sequence[Delivery]) -> None:

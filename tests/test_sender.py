@@ -234,3 +234,20 @@ async def test_a_dead_link_that_is_sent_once_more_by_hand_is_tried_again(store: 
     await want(store, "https://a.example/")
     await line.step()
     assert await states(store) == {"delivered": 1}
+
+
+async def test_tags_that_are_there_already_are_no_call(store: Store, clock: Clock) -> None:
+    await want(store, "https://a.example/", tags=["one"])
+    there = Scripted()
+    line = sender(store, there, clock)
+    await line.step()
+    await want(store, "https://a.example/", tags=["two"])
+    [delivery] = await store.lease("there", 10, idempotent=True)
+    await line._settle([delivery], [Dead("the item is gone there")], None, 0.0)
+    await want(store, "https://a.example/")
+    await line.step()
+    there.calls.clear()
+    await want(store, "https://a.example/", tags=["one", "two"])
+    assert await line.step() == 0
+    assert await states(store) == {"delivered": 1}
+    assert there.calls == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
 
 from bridge.errors import Conflict
 from bridge.link import CANONICAL_VERSION, Sighting
@@ -165,14 +166,15 @@ def _take(tx: Tx, arrival: Arrival, sighting: Sighting, decision: Decision, *, r
     """Answers whether a delivery was made or changed by this sighting."""
     link = _link(tx, arrival.account, sighting.canonical, now)
     connections = dict.fromkeys((*sighting.settled, *decision.to))
-    granted = [
-        outbox.want(
-            tx,
-            outbox.Wish(account=arrival.account, link=link, connection=name, sighting=sighting, decision=decision),
-            now,
-        )
-        for name in connections
-    ]
+    wish = partial(
+        outbox.Wish,
+        account=arrival.account,
+        link=link,
+        sighting=sighting,
+        decision=decision,
+        received=arrival.received,
+    )
+    granted = [outbox.want(tx, wish(connection=name), now) for name in connections]
     new = any(grant.new for grant in granted)
     added = dict.fromkeys(tag for grant in granted for tag in grant.tags_added)
     tx.execute(

@@ -42,6 +42,7 @@ class Wish:
     connection: str
     sighting: Sighting
     decision: Decision
+    received: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def _want_new(tx: Tx, wish: Wish, now: float) -> Granted:
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, 0, '', '', ?)",
         (
             *(wish.link, wish.connection, wish.account, sighting.url, decision.title, _json(decision.tags)),
-            *(_json(told), int(there), sighting.at, "delivered" if done else "pending", because, now, now),
+            *(_json(told), int(there), wish.received, "delivered" if done else "pending", because, now, now),
         ),
     )
     return Granted(new=True, tags_added=decision.tags)

@@ -60,26 +60,24 @@ class Limits:
             await self._counted(scope, receive, send, most)
 
     async def _counted(self, scope: Scope, receive: Receive, send: Send, most: int) -> None:
-        left, begun = most, False
+        left = most
 
         async def counting() -> Message:
             nonlocal left
             message = await receive()
             left -= len(message.get("body", b""))
             if left < 0:
+                # Said from here, before anything else makes a 500 of the exception.
+                await _answer(413, f"a body may have {most} bytes")(scope, receive, send)
                 raise TooLarge
             return message
 
-        async def noting(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
+        async def unless_said(message: Message) -> None:
+            if left >= 0:
+                await send(message)
 
-        try:
-            await self._app(scope, counting, noting)
-        except TooLarge:
-            if not begun:
-                await _answer(413, f"a body may have {most} bytes")(scope, receive, send)
+        with contextlib.suppress(TooLarge):
+            await self._app(scope, counting, unless_said)
 
 
 def _declared(scope: Scope) -> int:
@@ -90,7 +88,9 @@ def _declared(scope: Scope) -> int:
 
 
 def _answer(status: int, error: str) -> Response:
-    return JSONResponse({"error": error}, status, headers={"Connection": "close", "X-Source": "Pocket"})
+    # Clients of the Pocket API read its error from headers, whoever answers.
+    pocket = {"X-Source": "Pocket", "X-Error": error, "X-Error-Code": "130"}
+    return JSONResponse({"error": error}, status, headers={"Connection": "close", **pocket})
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -25,7 +25,7 @@ SAMPLES = {
         "feed": "f",
         "url": "https://feed.example/",
         "tags": ["b"],
-        "entry": {"id": "1", "link": "https://example.com/a", "title": "A"},
+        "entry": {"id": "1", "link": "https://example.com/a", "title": "A", "tags": []},
     },
     "hook": {
         "method": "POST",
@@ -55,6 +55,16 @@ SAMPLES = {
             "entities": [{"type": "url", "offset": 0, "length": 21}],
         },
     },
+}
+
+# Where in it the words of others stand; the rest is what the source itself has written.
+FOREIGN: dict[str, list[str]] = {
+    "cli": ["url"],
+    "feed": ["entry", "link"],
+    "hook": ["body"],
+    "save": ["body"],
+    "pocket": ["url"],
+    "telegram": [],
 }
 
 json_values = st.deferred(
@@ -103,17 +113,30 @@ def test_reading_is_pure(source: str) -> None:
     assert Readers()[source](group) == Readers()[source](group)
 
 
-@pytest.mark.parametrize("source", sorted(READERS))
-@given(path=st.lists(st.integers(0, 9), min_size=1, max_size=4), value=json_values)
-def test_a_damaged_arrival_is_read_or_refused_with_a_reason(source: str, path: list[int], value: object) -> None:
-    damaged = mutated(SAMPLES[source], path, value)
+def with_words(sample: object, path: list[str], words: str) -> object:
+    if not path or not isinstance(sample, dict):
+        return words
+    return {**sample, path[0]: with_words(sample[path[0]], path[1:], words)}
+
+
+def assert_read_or_refused(source: str, raw: object) -> None:
     try:
-        reading = Readers()[source]([arrival(source, json.dumps(damaged))])
-    except InvalidArrival as refused:
-        assert str(refused)
+        reading = Readers()[source]([arrival(source, json.dumps(raw))])
+    except InvalidArrival:
         return
     for sighting in reading.sightings:
         assert canonical(sighting.url)
+
+
+@pytest.mark.parametrize("source", sorted(set(READERS) - {"telegram"}))
+@given(words=st.text() | st.sampled_from(["javascript:alert(1)", "/etc/passwd", "http://", "https://a b/"]))
+def test_any_words_are_read_or_refused_with_a_reason(source: str, words: str) -> None:
+    assert_read_or_refused(source, with_words(SAMPLES[source], FOREIGN[source], words))
+
+
+@given(path=st.lists(st.integers(0, 9), min_size=1, max_size=4), value=json_values)
+def test_a_damaged_update_is_read_or_refused_with_a_reason(path: list[int], value: object) -> None:
+    assert_read_or_refused("telegram", mutated(SAMPLES["telegram"], path, value))
 
 
 @pytest.fixture

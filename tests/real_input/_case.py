@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
 
 from bridge.errors import InvalidArrival
 from bridge.link import canonical
@@ -16,16 +15,17 @@ Explain = Callable[[str, str], str]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A link that should arrive, in any one of its spellings."""
+    """A link that should arrive, in any one of its spellings. `kin`: what could be read in its place."""
 
     shown: str
     spellings: frozenset[str]
+    kin: frozenset[str] = frozenset()
 
     @classmethod
-    def any_of(cls, links: Sequence[str]) -> Wanted | None:
+    def any_of(cls, links: Sequence[str], kin: Iterable[str] = ()) -> Wanted | None:
         """None when none of them is a web address, for then there is nothing to save."""
-        spellings = frozenset(filter(None, map(_canonical, links)))
-        return cls(" | ".join(links), spellings) if spellings else None
+        spellings = canonicals(links)
+        return cls(" | ".join(links), spellings, canonicals(kin)) if spellings else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,18 +73,22 @@ class Door:
             self.stated += len(wanted) * case.stated
             met = {one: hit for one in wanted if (hit := next((link for link in found if link in one.spellings), ""))}
             self.once += sum(listed[hit] == 1 for hit in met.values())
-            self._note(case, [one.shown for one in wanted if one not in met], list(found.keys() - met.values()))
+            self._note(case, [one for one in wanted if one not in met], list(found.keys() - met.values()))
             self.differences += (
                 Difference(case.name, "not once", link, f"{listed[link]} times on the list", "")
                 for link in found
                 if listed[link] != 1
             )
 
-    def _note(self, case: Case, missing: Iterable[str], extra: Iterable[str]) -> None:
-        for wanted, found in zip_longest(sorted(missing), sorted(extra), fillvalue=""):
-            kind = "wrong" if wanted and found else "missing" if wanted else "extra"
-            reason = case.explain(wanted, found)
-            self.differences.append(Difference(case.name, kind, wanted, found, reason))
+    def _note(self, case: Case, missing: Sequence[Wanted], extra: list[str]) -> None:
+        for wanted in missing:
+            found = next((link for link in extra if link in wanted.kin), "")
+            if not found and len(missing) == len(extra) == 1:
+                found = extra[0]
+            extra = [link for link in extra if link != found]
+            reason = case.explain(wanted.shown, found)
+            self.differences.append(Difference(case.name, "wrong" if found else "missing", wanted.shown, found, reason))
+        self.differences += (Difference(case.name, "extra", "", link, case.explain("", link)) for link in extra)
 
     @property
     def unexplained(self) -> list[Difference]:
@@ -93,6 +97,11 @@ class Door:
 
 def _each_once(wanted: Sequence[Wanted]) -> list[Wanted]:
     return list({one.spellings: one for one in wanted}.values())
+
+
+def canonicals(links: Iterable[str]) -> frozenset[str]:
+    """The canonical forms of those that are web addresses."""
+    return frozenset(filter(None, map(_canonical, links)))
 
 
 def _canonical(link: str) -> str:

@@ -7,6 +7,7 @@ them: the entities, buttons and preview of a message, or the public post it was 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ ANN = 42
 CHANNEL = -1001234567890
 
 # Accounts that speak for many, and those the scenarios call strangers.
+_FILE = re.compile(r"[\w.-]+\.(?:md|mov|py|rs|sh|zip)", re.IGNORECASE)
 _NEVER = frozenset({1087968824, 136817688, 777000, 666, 9, -1001555666777})
 
 
@@ -84,7 +86,7 @@ def _case(given: Given, result: Door) -> Case:
     wanted = [link for spellings in given.links if (link := Wanted.any_of(spellings))]
     result.notes["entities that are no web address"] += len(given.links) - len(wanted)
     return Case(
-        name=given.name, wanted=wanted, stated=given.stated, explain=lambda wanted, found: _reason(given, wanted, found)
+        name=given.name, wanted=wanted, stated=given.stated, explain=lambda wanted, _: _reason(given, wanted)
     )
 
 
@@ -156,5 +158,13 @@ def _post(origin: Json) -> list[list[str]]:
     return [[f"https://t.me/{name}/{origin['message_id']}"]] if origin.get("type") == "channel" and name else []
 
 
-def _reason(given: Given, wanted: str, found: str) -> str:
+def _reason(given: Given, wanted: str) -> str:
+    words = wanted.removeprefix("https://").partition(" | ")[0]
+    if _FILE.fullmatch(words):
+        return "looks like a file name rather than a host"
+    if " | " in wanted and "@" in words:
+        return "a name before a host and no scheme: more likely a mail address"
+    twin = wanted.replace("http://", "https://", 1)
+    if any(twin in spellings for spellings in given.links):
+        return "named twice in one message, with http and https: taken once"
     return ""
