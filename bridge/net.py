@@ -13,6 +13,7 @@ import ssl
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 from urllib.parse import urljoin
 
@@ -60,11 +61,15 @@ class Answer:
 
 
 class Door:
-    """A way out through one client. `follows`: whether redirects are followed at all."""
+    """A way out through one client, made when it is first used. `follows`: whether redirects are followed at all."""
 
-    def __init__(self, client: httpx.AsyncClient, *, follows: bool) -> None:
-        self._client = client
+    def __init__(self, transport: Callable[[], httpx.AsyncBaseTransport], *, follows: bool) -> None:
+        self._transport = transport
         self._follows = follows
+
+    @cached_property
+    def _client(self) -> httpx.AsyncClient:
+        return _client(self._transport())
 
     async def fetch(
         self,
@@ -106,20 +111,24 @@ class Net(Door):
     def __init__(self, *, allow_nets: Iterable[str] = (), resolve: Resolver | None = None) -> None:
         self._allowed = tuple(ipaddress.ip_network(net, strict=False) for net in allow_nets)
         self._resolve = resolve or _resolve
-        self._ssl = ssl.create_default_context()
         self._transports: list[httpx.AsyncBaseTransport] = []
-        super().__init__(_client(self.transport()), follows=True)
+        super().__init__(self.transport, follows=True)
 
     def trusting(self, origin: str) -> Door:
         """To the one origin an operator wrote, which may be private; no redirect leads away from it."""
-        return Door(_client(self.transport(origin)), follows=False)
+        return Door(lambda: self.transport(origin), follows=False)
 
     def transport(self, origin: str = "") -> httpx.AsyncBaseTransport:
         """For a client of its own that follows no redirects; `origin` as in `trusting`. Closed with this Net."""
         guard = _Guard(self._resolve, self._allowed, trusted=_host_and_port(origin) if origin else None)
-        transport = _Transport(guard, self._ssl)
+        transport = _Transport(guard, None if origin.startswith("http:") else self._certificates)
         self._transports.append(transport)
         return transport
+
+    @cached_property
+    def _certificates(self) -> ssl.SSLContext:
+        # Loading them takes as long as opening the database: not before somebody needs them.
+        return ssl.create_default_context()
 
     async def close(self) -> None:
         for transport in self._transports:
@@ -313,10 +322,9 @@ class _Guard(httpcore.AsyncNetworkBackend):
 class _Transport(httpx.AsyncHTTPTransport):
     """httpx's own transport over a guarded pool: httpx has no public way to hand one in, its pool is the seam."""
 
-    def __init__(self, guard: _Guard, context: ssl.SSLContext) -> None:
-        super().__init__(verify=context, trust_env=False)
+    def __init__(self, guard: _Guard, certificates: ssl.SSLContext | None) -> None:  # the pool is all there is to it
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=context,
+            ssl_context=certificates,
             max_connections=100,
             max_keepalive_connections=20,
             keepalive_expiry=30.0,

@@ -16,12 +16,11 @@ from bridge.rules import RuleFile
 from bridge.settings import Settings, unknown_variables
 from bridge.supervisor import Supervisor
 from bridge.web.server import Server, listen
-from bridge.wiring import DATABASE, TOKEN, Bridge, check, open_bridge, owner_token
+from bridge.wiring import DATABASE, TOKEN, Bridge, open_bridge, owner_token
 
 
 def run(settings: Settings) -> int:
     """Returns the exit code. Raises ConfigError while nothing has started."""
-    check(settings)
     with control.own(settings.data), listen(settings.host, settings.port) as listener:
         logs.start(settings.log_level, [owner_token(settings), settings.telegram_token.get_secret_value()])
         return asyncio.run(_work(settings, listener))

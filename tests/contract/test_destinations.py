@@ -43,7 +43,8 @@ async def _pocket(tmp_path: Path, stack: AsyncExitStack) -> Kind:
     stack.push_async_callback(net.close)
 
     def connected(base_url: str, token: str) -> Destination:
-        options = pocket.Options(base_url=base_url, consumer_key="1-contract", access_token=token)
+        written = {"base_url": base_url, "consumer_key": "1-contract", "access_token": token}
+        options = pocket.Options.model_validate(written)
         return pocket.connect(options, name="there", transport=net.transport(base_url), sleep=at_once)
 
     async def held() -> dict[str, set[str]]:
