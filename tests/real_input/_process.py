@@ -9,7 +9,7 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,7 @@ _COMMAND = (sys.executable, "-m", "bridge")
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path, *, rules: str, telegram_api: str, allow: str) -> AsyncIterator[Running]:
+async def running(folder: Path, *, rules: str, telegram_api: str, allow: Iterable[int]) -> AsyncIterator[Running]:
     """Ends with the block. Yields when the process answers."""
     (folder / "rules.yaml").write_text(rules, "utf-8")
     with listen("127.0.0.1", 0) as free:
@@ -130,8 +130,9 @@ async def running(folder: Path, *, rules: str, telegram_api: str, allow: str) ->
         "BRIDGE_TOKEN": OWNER_TOKEN,
         "BRIDGE_TELEGRAM_TOKEN": TOKEN,
         "BRIDGE_TELEGRAM_API": telegram_api,
-        "BRIDGE_TELEGRAM_ALLOW": allow,
+        "BRIDGE_TELEGRAM_ALLOW": ",".join(map(str, sorted(allow))),
         "BRIDGE_ALLOW_NETS": "127.0.0.0/8",
+        "BRIDGE_LIMIT_USER": "1000000",
         "BRIDGE_LOG_LEVEL": "WARNING",
     }
     with (folder / "log").open("wb") as log:

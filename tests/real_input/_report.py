@@ -8,21 +8,25 @@ from dataclasses import dataclass
 
 from tests.real_input._case import Difference, Door
 
-KINDS = ("wrong", "missing", "extra", "not once")
+KINDS = ("wrong", "missing", "extra", "not once", "other")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """`strangers`: links on the list that no arrival explains. `waiting`: what was not done in time."""
+    """`strangers`: links on the list that no arrival explains. `waiting`: what was not done in time.
+
+    `complaints`: what the process logged beside feeds that fail.
+    """
 
     doors: Sequence[Door]
+    parked: Counter[tuple[str, str]]
     listed: Counter[str]
     strangers: Sequence[str]
     states: Mapping[str, int]
     waiting: Mapping[str, int]
     seconds: float
     peaks: Mapping[str, int]
-    log: str
+    complaints: Sequence[str]
 
     @property
     def balances(self) -> bool:
@@ -39,25 +43,34 @@ class Result:
 
     @property
     def good(self) -> bool:
-        return self.balances and not (self.unexplained or self.strangers or any(self.waiting.values()))
+        surprises = (*self.unexplained, *self.strangers, *self.complaints)
+        return self.balances and not surprises and not any(self.waiting.values())
 
 
 def lines(result: Result) -> Iterator[str]:
-    yield f"{'':10}{'given':>40}{'expected':>10}{'stated':>8}{'once':>8}" + "".join(f"{kind:>10}" for kind in KINDS) + f"{'unexplained':>13}"
+    """The table, a row for each door; the reasons of all differences; what nobody can explain."""
+    yield _row("", "given", "expected", "once", "stated", "once", *KINDS, "unexplained")
     for door in result.doors:
         kinds = Counter(one.kind for one in door.differences)
-        counts = "".join(f"{kinds[kind]:10}" for kind in KINDS)
-        yield f"{door.name:10}{door.given:>40}{door.expected:10}{door.stated:8}{door.once:8}{counts}{len(door.unexplained):13}"
+        links = (door.expected.total(), door.once.total(), door.expected["stated"], door.once["stated"])
+        yield _row(door.name, door.given, *links, *(kinds[kind] for kind in KINDS), len(door.unexplained))
     for door in result.doors:
-        yield from _door(door)
+        yield from _of(door)
     yield from _whole(result)
 
 
-def _door(door: Door) -> Iterator[str]:
+def _row(name: str, given: str, *cells: object) -> str:
+    return f"{name:10}{given:36}" + "".join(f"{cell!s:>{max(9, len(str(cell)) + 2)}}" for cell in cells)
+
+
+def _of(door: Door) -> Iterator[str]:
     yield f"\n{door.name}: differences by their reason"
     reasons = Counter((one.kind, one.reason) for one in door.differences if one.reason)
+    stated = Counter((one.kind, one.reason) for one in door.differences if one.stated)
     for (kind, reason), number in reasons.most_common():
-        yield f"{number:7}  {kind:8}  {reason}"
+        yield f"{number:7}  {kind:8}  {reason}" + f" ({stated[kind, reason]} of them stated)" * (
+            (kind, reason) in stated
+        )
     yield f"{door.name}: beside that"
     for note, number in door.notes.most_common():
         yield f"{number:7}  {note}"
@@ -68,12 +81,16 @@ def _door(door: Door) -> Iterator[str]:
 def _whole(result: Result) -> Iterator[str]:
     states = ", ".join(f"{state} {number}" for state, number in sorted(result.states.items()))
     yield f"\narrivals: {states}; acknowledged {result.acknowledged}: {'balances' if result.balances else 'DOES NOT BALANCE'}"
+    for (source, reason), number in result.parked.most_common():
+        yield f"{number:7}  parked, from {source}: {reason}"
     yield f"on the list: {len(result.listed)} links, {sum(number > 1 for number in result.listed.values())} of them twice"
     peaks = ", ".join(f"{name} {peak / 1024:.0f} MB" for name, peak in result.peaks.items())
     yield f"took {result.seconds:.0f} s; peak memory (VmHWM): {peaks}"
     for name, number in result.waiting.items():
         if number:
             yield f"STILL WAITING: {number} {name}"
+    for line in result.complaints:
+        yield f"UNEXPLAINED in the log: {line}"
     for url in result.strangers:
         yield f"UNEXPLAINED on the list, from no arrival: {url}"
     for door, one in result.unexplained:

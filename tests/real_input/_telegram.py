@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bot_api import BotApi
-from tests.real_input._case import Case, Door, Wanted
+from tests.real_input._case import Case, Difference, Door, Wanted, canonicals
 from tests.real_input._process import Arrived
 
 Json = dict[str, Any]
@@ -22,12 +22,17 @@ Json = dict[str, Any]
 SPEAKING = ("message", "edited_message", "channel_post", "edited_channel_post")
 """The updates a bridge asks for."""
 
+_GUEST = "guest_message"
+_PRESS = "callback_query"
+
 ANN = 42
+USERNAME = "MyBridgeBot"
 CHANNEL = -1001234567890
 
-# Accounts that speak for many, and those the scenarios call strangers.
 _FILE = re.compile(r"[\w.-]+\.(?:md|mov|py|rs|sh|zip)", re.IGNORECASE)
-_NEVER = frozenset({1087968824, 136817688, 777000, 666, 9, -1001555666777})
+
+# No id at all, accounts that speak for many, and those the scenarios call strangers.
+_NEVER = frozenset({0, 1087968824, 136817688, 777000, 666, 9, -1001555666777})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +49,14 @@ def updates(folder: Path) -> list[Given]:
     return [*_scenarios(folder), *_tdlib(folder), *_samples(folder)]
 
 
-def allowed(given: Iterable[Given]) -> str:
-    """BRIDGE_TELEGRAM_ALLOW: Ann and her channel, and everybody in the samples who is nobody's stranger."""
+def allowed(given: Iterable[Given]) -> frozenset[int]:
+    """For BRIDGE_TELEGRAM_ALLOW: Ann and her channel, and everybody in the samples who is nobody's stranger."""
     people = {ANN, CHANNEL}
     for one in given:
         message = message_of(one.update)
         if one.name.startswith("tg"):
             people |= {id_ for key in ("from", "chat", "sender_chat") if (id_ := _id(message.get(key))) is not None}
-    return ",".join(map(str, sorted(people - _NEVER)))
+    return frozenset(people - _NEVER)
 
 
 def deliver(given: Iterable[Given], bot: BotApi) -> dict[int, Given]:
@@ -65,34 +70,53 @@ def deliver(given: Iterable[Given], bot: BotApi) -> dict[int, Given]:
     return delivered
 
 
-def door(delivered: Mapping[int, Given], bot: BotApi, arrived: Iterable[Arrived]) -> Door:
+def is_for_us(update: Json, allow: frozenset[int]) -> bool:
+    """Somebody allowed wrote it, to this bot or to nobody in particular; what cannot be told is kept.
+
+    Telegram would not send a guest's message, for it is not asked for; this Bot API server does.
+    """
+    if not any(kind in update for kind in (*SPEAKING, _GUEST)):
+        return False
+    message = update.get(_GUEST) or message_of(update)
+    chat = message.get("chat", {})
+    behind = ("from",) if chat.get("type") == "private" else ("from", "sender_chat", "chat")
+    people = [_id(message.get(key)) for key in behind]
+    if not (allow.intersection(people) or people == [None] or _id(chat) is None):
+        return False
+    addressed = re.match(r"/\w+@(\w+)", str(message.get("text", "")))
+    return addressed is None or addressed[1] == USERNAME
+
+
+def door(delivered: Mapping[int, Given], bot: BotApi, arrived: Iterable[Arrived], allow: frozenset[int]) -> Door:
     arrivals = [one for one in arrived if one.source == "telegram"]
     result = Door("telegram", f"{len(delivered)} updates")
     for one in arrivals:
-        number = one.raw.get("update_id") if isinstance(one.raw, dict) else None
-        given = delivered[number]
-        result.found.setdefault(given.name, []).extend(one.links)
+        result.found.setdefault(delivered[one.raw["update_id"]].name, []).extend(one.links)
     for given in delivered.values():
         result.cases.append(_case(given, result))
-    result.balance = {
-        "confirmed at the Bot API": len(bot.confirmed),
-        "arrivals of telegram": len(arrivals),
-        "confirmed and not kept (not asked for, or not for us)": len(delivered) - len(arrivals),
-    }
+        kept, meant = given.name in result.found, is_for_us(given.update, allow)
+        if kept != meant and _PRESS not in given.update:  # a press brings no link, whatever becomes of it
+            words = {True: "an update that is kept", False: "an update that is not kept"}
+            result.differences.append(Difference(given.name, "other", words[meant], words[kept], ""))
+    result.balance.update(
+        {
+            "confirmed at the Bot API": len(bot.confirmed),
+            "arrivals of telegram": len(arrivals),
+            "confirmed and not kept (not asked for, or not for us)": len(delivered) - len(arrivals),
+        }
+    )
     return result
 
 
 def _case(given: Given, result: Door) -> Case:
-    wanted = [link for spellings in given.links if (link := Wanted.any_of(spellings))]
+    wanted = [link for one in given.links if (link := Wanted.any_of(one, stated=given.stated))]
     result.notes["entities that are no web address"] += len(given.links) - len(wanted)
-    return Case(
-        name=given.name, wanted=wanted, stated=given.stated, explain=lambda wanted, _: _reason(given, wanted)
-    )
+    return Case(name=given.name, wanted=wanted, explain=lambda wanted, _: _reason(given, wanted))
 
 
 def message_of(update: Any) -> Json:
-    found = next((update[kind] for kind in SPEAKING if kind in update), {})
-    return found if isinstance(found, dict) else {}
+    found: Json = next((update[kind] for kind in SPEAKING if kind in update), {})
+    return found
 
 
 def _id(holder: Any) -> int | None:
@@ -132,7 +156,7 @@ def _links(message: Json) -> Iterator[list[str]]:
     marked += [[button["url"]] for row in _keyboard(message) for button in row if "url" in button]
     preview = message.get("link_preview_options", {}).get("url")
     marked += [[preview]] if preview else []
-    if not any(Wanted.any_of(spellings) for spellings in marked):
+    if not any(map(canonicals, marked)):
         marked += _post(message.get("forward_origin", {}))
     yield from marked
 
