@@ -135,8 +135,11 @@ def _candidates(entry: Any, identifier: str) -> Iterator[Any]:
     alternates = [link for link in links if link.get("rel") == "alternate"]
     yield from (link.get("href") for link in alternates if link.get("type") in _HTML_TYPES)
     yield from (link.get("href") for link in alternates)
-    # Absent in RDF, where the identifier is the address; an Atom id may be one.
+    # Absent in RDF, where the identifier is the address; an Atom id may be one. A path that is called a permalink is
+    # meant from the site's root.
     if entry.get("guidislink", True) and _is_web(identifier):
+        yield identifier
+    if entry.get("guidislink", False) and identifier.startswith("/"):
         yield identifier
     yield from (link.get("href") for link in links if link.get("rel") == "enclosure")
 
