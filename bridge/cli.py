@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -155,6 +158,278 @@ def retry(connection: str, as_json: bool) -> None:  # noqa: FBT001
     _show(_ask("retry", {"name": connection}), words.retried, as_json=as_json)
 
 
+@cli.command(name="import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--to", default="", metavar="NAME", help="Send everything to this connection instead of keeping it.")
+@click.option("--keep", is_flag=True, help="With --to: put it on the list, too.")
+@click.option("--rules", is_flag=True, help="Let the rules decide on every link, as if each had just come.")
+@as_json
+def import_(*, file: Path, to: str, keep: bool, rules: bool, as_json: bool) -> None:
+    """Bring a list: put what is in FILE on the reading list.
+
+    FILE is a ZIP or CSV from Pocket, ril_export.html, a CSV from Instapaper, bookmarks (HTML), OPML, an export of our
+    own, or a text file with one address a line. Time added, tags, title and archived state are kept; what is on the
+    list already gets the tags and keeps the rest. Running it twice adds nothing. Exit 1 when a row was bad.
+    """
+    from bridge import moving
+
+    if rules and (to or keep):
+        raise ConfigError("--rules lets the rules decide where links go: it cannot be used with --to or --keep")
+    way = {"to": to, "keep": keep or not to, "rules": rules}
+    with _conversation() as ask, _progress() as progress:
+        answer = moving.bring(ask, file, way, progress)
+    _show(answer, words.imported, as_json=as_json)
+    if answer["bad"]:
+        sys.exit(1)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "-f", "--format", "kind", type=click.Choice(["zip", "html", "json"]), default="zip", help="Usual: zip."
+)
+def export(file: Path | None, kind: str) -> None:
+    """Take the reading list away: Pocket's ZIP of CSVs, bookmarks (HTML), or JSON, which alone holds everything.
+
+    FILE is pocket-bridge.zip (or .html, .json) when it is not named; “-” is standard output.
+    """
+    from bridge import moving
+
+    with _conversation() as ask:
+        answer = moving.take_away(ask, file or Path(f"pocket-bridge.{kind}"), kind)
+    _show(answer, words.exported, as_json=False, err=True)
+
+
+@cli.group()
+def hooks() -> None:
+    """Addresses that services send links to: list, add, see what came, learn where the link is, replay."""
+
+
+origin = click.option("--origin", default="", help="Where others reach this bridge: https://bridge.example.")
+
+
+@hooks.command(name="list")
+@as_json
+def hooks_list(as_json: bool) -> None:  # noqa: FBT001
+    """Show every hook, its kind, its address without the token, and how it is guarded."""
+    _show(_ask("hooks", {}), words.hooks, as_json=as_json)
+
+
+@hooks.command(name="add")
+@click.argument("name")
+@click.option("-k", "--kind", default="generic", help="What sends there: generic, github, slack, ifttt …")
+@click.option("-a", "--auth", default="", help="How it proves itself, if not as its kind does: bearer, path, basic …")
+@click.option("--secret-file", default="", help="A file with the secret, when the service makes it.")
+@click.option("--secret-env", default="", help="A variable with the secret, when the service makes it.")
+@origin
+@as_json
+def hooks_add(
+    *,
+    name: str,
+    kind: str,
+    auth: str,
+    secret_file: str,
+    secret_env: str,
+    origin: str,
+    as_json: bool,
+) -> None:
+    """Make an address for a service and print it with its secret, once."""
+    given = {"file": str(Path(secret_file).resolve())} if secret_file else {"env": secret_env} if secret_env else {}
+    answer = _ask("hooks-add", {"name": name, "kind": kind, "auth": auth, "secret": given})
+    _show(answer | {"url": _origin(origin) + answer["address"]}, words.hook_added, as_json=as_json)
+
+
+@hooks.command(name="remove")
+@click.argument("name")
+@as_json
+def hooks_remove(name: str, as_json: bool) -> None:  # noqa: FBT001
+    """Close an address that was made by “hooks add”."""
+    _show(_ask("hooks-remove", {"name": name}), words.hook_removed, as_json=as_json)
+
+
+@hooks.command(name="captured")
+@click.argument("name", default="")
+@click.option("-n", "--limit", default=20, help="How many, newest first.")
+@as_json
+def hooks_captured(name: str, limit: int, as_json: bool) -> None:  # noqa: FBT001
+    """Show what came to a hook, or to all of them, also what could not be read."""
+    _show(_ask("hooks-captured", {"name": name, "limit": limit}), words.captured, as_json=as_json)
+
+
+@hooks.command(name="learn")
+@click.argument("name")
+@click.option("--id", "arrival", type=int, default=0, help="A captured request instead of the next one.")
+@click.option("--timeout", default=600.0, help="Seconds to wait for the next request.")
+@as_json
+def hooks_learn(name: str, arrival: int, timeout: float, as_json: bool) -> None:  # noqa: FBT001
+    """Wait for the next request to a hook, show what is in it, propose where its link is, and try that."""
+    answer = _ask("hooks-learn", {"name": name, "arrival": arrival or _next_request(name, timeout)})
+    _show(answer, words.learned, as_json=as_json)
+    if answer["error"]:
+        sys.exit(1)
+
+
+@hooks.command(name="replay")
+@click.argument("arrival", type=int)
+@as_json
+def hooks_replay(arrival: int, as_json: bool) -> None:  # noqa: FBT001
+    """Read a captured request once more, as its hook reads it now, and save what is in it."""
+    answer = _ask("hooks-replay", {"arrival": arrival})
+    _show(answer, words.added, as_json=as_json)
+    if answer["state"] == "parked":
+        sys.exit(1)
+
+
+@hooks.command(name="bookmarklet")
+@origin
+@as_json
+def hooks_bookmarklet(origin: str, as_json: bool) -> None:  # noqa: FBT001
+    """Print a bookmark that saves the page one is looking at. It holds no token."""
+    answer = _ask("hooks-bookmarklet", {"origin": _origin(origin)})
+    _show(answer, lambda answer: [answer["bookmarklet"]], as_json=as_json)
+
+
+def _origin(given: str) -> str:
+    return given.rstrip("/") or f"http://{_settings().listen}"
+
+
+def _next_request(name: str, seconds: float) -> int:
+    """The number of the next request that comes to a hook; only a running process can take one."""
+    from bridge import control
+
+    data = _settings().data
+    try:
+        seen = control.ask(data, "hooks-captured", {"limit": 1})["captured"]
+        click.echo(f"waiting for the next request to /hooks/{name} …", err=True)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            asked = {"name": name, "after": seen[0]["id"] if seen else 0, "limit": 1000}
+            if came := control.ask(data, "hooks-captured", asked)["captured"]:
+                return int(came[-1]["id"])
+            time.sleep(0.3)
+    except ConnectionError:
+        raise ConfigError(
+            "no pocket-bridge is running, so nothing can come: start it, or name a captured request with --id"
+        ) from None
+    raise BridgeError(f"nothing came to /hooks/{name} within {seconds:g} seconds; did its sender get a 401?")
+
+
+@cli.group()
+def users() -> None:
+    """People with a list of their own, and the tokens of their applications."""
+
+
+password_file = click.option(
+    "--password-file", type=click.Path(), default="", help="Read the password from a file; “-” is standard input."
+)
+
+
+@users.command(name="list")
+@as_json
+def users_list(as_json: bool) -> None:  # noqa: FBT001
+    """Show who has a list."""
+    _show(_ask("users", {}), words.users, as_json=as_json)
+
+
+@users.command(name="add")
+@click.argument("name")
+@password_file
+@as_json
+def users_add(name: str, password_file: str, as_json: bool) -> None:  # noqa: FBT001
+    """Make a user; asks for the password. “me” gives the owner one, besides the owner's token."""
+    _show(_ask("users-add", {"name": name, "password": _password(password_file)}), words.user_added, as_json=as_json)
+
+
+@users.command(name="passwd")
+@click.argument("name")
+@password_file
+@as_json
+def users_passwd(name: str, password_file: str, as_json: bool) -> None:  # noqa: FBT001
+    """Give a user another password. Tokens stay valid."""
+    answer = _ask("users-passwd", {"name": name, "password": _password(password_file)})
+    _show(answer, words.password_changed, as_json=as_json)
+
+
+@users.command(name="remove")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+def users_remove(*, name: str, yes: bool, as_json: bool) -> None:
+    """Remove a user and everything that is theirs: list, links, tokens."""
+    if not yes:
+        click.confirm(f"Delete {name} with the whole list? There is no way back", abort=True, err=True)
+    _show(_ask("users-remove", {"name": name}), words.user_removed, as_json=as_json)
+
+
+@users.command(name="tokens")
+@click.argument("name")
+@as_json
+def users_tokens(name: str, as_json: bool) -> None:  # noqa: FBT001
+    """Show which applications hold a token of a user."""
+    _show(_ask("users-tokens", {"name": name}), words.tokens, as_json=as_json)
+
+
+@users.command(name="token")
+@click.argument("name")
+@click.option("--app", "consumer_key", default="", help="Only for this consumer key.")
+@as_json
+def users_token(name: str, consumer_key: str, as_json: bool) -> None:  # noqa: FBT001
+    """Make a token for a client that cannot sign in, and print it, this once."""
+    _show(_ask("users-token", {"name": name, "consumer_key": consumer_key}), words.token_made, as_json=as_json)
+
+
+@users.command(name="revoke")
+@click.argument("token_id", metavar="NUMBER", type=int)
+@as_json
+def users_revoke(token_id: int, as_json: bool) -> None:  # noqa: FBT001
+    """End a token, by its number in “users tokens”."""
+    _show(_ask("users-revoke", {"token_id": token_id}), words.token_revoked, as_json=as_json)
+
+
+def _password(file: str) -> str:
+    if not file:
+        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+    try:
+        with click.open_file(file, encoding="utf-8") as opened:
+            return opened.read().strip("\r\n")
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(f"{file} cannot be read ({type(error).__name__})") from None
+
+
+@cli.group()
+def apps() -> None:
+    """Applications that may use the Pocket API, and what each may do.
+
+    Where BRIDGE_APPS is “open”, others are taken, too, and may do everything.
+    """
+
+
+@apps.command(name="list")
+@as_json
+def apps_list(as_json: bool) -> None:  # noqa: FBT001
+    """Show the applications that were added."""
+    _show(_ask("apps", {}), words.apps, as_json=as_json)
+
+
+@apps.command(name="add")
+@click.argument("consumer_key")
+@click.option("-n", "--name", default="", help="What people read when they are asked to approve.")
+@click.option("-p", "--permissions", default="amd", help="Any of a (add), m (modify), d (read); usual: amd.")
+@as_json
+def apps_add(consumer_key: str, name: str, permissions: str, as_json: bool) -> None:  # noqa: FBT001
+    """Take an application by its consumer key, or change what it may do."""
+    asked = {"consumer_key": consumer_key, "name": name, "permissions": permissions}
+    _show(_ask("apps-add", asked), words.app_added, as_json=as_json)
+
+
+@apps.command(name="remove")
+@click.argument("consumer_key")
+@as_json
+def apps_remove(consumer_key: str, as_json: bool) -> None:  # noqa: FBT001
+    """Remove an application and end its tokens."""
+    _show(_ask("apps-remove", {"consumer_key": consumer_key}), words.app_removed, as_json=as_json)
+
+
 def _settings() -> Any:
     from bridge.settings import load_settings
 
@@ -172,6 +447,65 @@ def _ask(command: str, arguments: Mapping[str, Any]) -> Any:
         return asyncio.run(_alone(settings, command, arguments))
 
 
+@contextlib.contextmanager
+def _conversation() -> Iterator[Callable[[str, Mapping[str, Any]], Any]]:
+    """Asks one thing after another: the running process, or a bridge that lives as long as this when none runs."""
+    from bridge import control
+
+    settings = _settings()
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(control.own(settings.data))
+        except control.Running:
+            yield functools.partial(_of_running, settings.data)
+            return
+        runner = stack.enter_context(asyncio.Runner())
+        house = contextlib.AsyncExitStack()
+        stack.callback(lambda: runner.run(house.aclose()))
+        desk = runner.run(_opened(house, settings))
+        yield lambda command, arguments: runner.run(desk.handle(command, arguments))
+
+
+async def _opened(house: contextlib.AsyncExitStack, settings: Any) -> Any:
+    from bridge.wiring import open_bridge
+
+    bridge = await house.enter_async_context(open_bridge(settings))
+    await house.enter_async_context(bridge.working())
+    return bridge.desk
+
+
+def _of_running(data: Path, command: str, arguments: Mapping[str, Any]) -> Any:
+    from bridge import control
+
+    try:
+        return control.ask(data, command, arguments)
+    except OSError:
+        raise BridgeError("the running pocket-bridge stopped; run this once more, nothing is added twice") from None
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal; elsewhere a line for every tenth that is done."""
+    if not sys.stderr.isatty():
+        told = 0
+
+        def tell(done: int, size: int) -> None:
+            nonlocal told
+            if (tenth := 10 * done // max(size, 1)) > told:
+                told = tenth
+                click.echo(f"{10 * tenth} % read", err=True)
+
+        yield tell
+        return
+    with click.progressbar(length=1, label="importing", file=sys.stderr) as bar:
+
+        def move(done: int, size: int) -> None:
+            bar.length = max(size, 1)
+            bar.update(done - bar.pos)
+
+        yield move
+
+
 async def _alone(settings: Any, command: str, arguments: Mapping[str, Any]) -> Any:
     from bridge.wiring import open_bridge
 
@@ -179,9 +513,9 @@ async def _alone(settings: Any, command: str, arguments: Mapping[str, Any]) -> A
         return await bridge.desk.handle(command, arguments)
 
 
-def _show(answer: Any, in_words: Callable[[Any], Sequence[str]], *, as_json: bool) -> None:
+def _show(answer: Any, in_words: Callable[[Any], Sequence[str]], *, as_json: bool, err: bool = False) -> None:
     if as_json:
         click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
         return
     for line in in_words(answer):
-        click.echo(line)
+        click.echo(line, err=err)

@@ -35,6 +35,7 @@ class Delivery:
     attempts: int
     lease: str
     remote_id: str = ""
+    account: str = "me"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,14 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from datetime import UTC, tzinfo
 from typing import Any
 
 from bridge import rules
 from bridge.errors import ConfigError, InvalidArrival
 from bridge.link import Sighting, canonical, web_address
 from bridge.ports import OWNER, Arrival, Described, Inbox, Key, Ledger, Reading, Report, Source
-from bridge.rules import RuleFile
+from bridge.rules import Occasion, RuleFile
 
 ANSWER_SECONDS = 10.0
 """How long `add` waits for the outcome before it says that the link waits."""
@@ -47,6 +48,7 @@ class Desk:
         sources: Mapping[str, Source],
         off: Mapping[str, str],
         clock: Callable[[], float],
+        zone: tzinfo = UTC,
     ) -> None:
         self._inbox = inbox
         self._ledger = ledger
@@ -55,6 +57,7 @@ class Desk:
         self._sources = sources
         self._off = off
         self._clock = clock
+        self._zone = zone
         self._commands: dict[str, Callable[..., Awaitable[Any]]] = {
             "add": self.add,
             "why": self.why,
@@ -62,6 +65,10 @@ class Desk:
             "resume": self.resume,
             "retry": self.retry,
         }
+
+    def learn(self, commands: Mapping[str, Callable[..., Awaitable[Any]]]) -> None:
+        """Commands that a source brings with it."""
+        self._commands |= commands
 
     async def handle(self, command: str, arguments: Mapping[str, Any]) -> Any:
         """A command by its name, as it comes over the socket."""
@@ -75,8 +82,12 @@ class Desk:
         raw = json.dumps({"url": url, "title": title, "tags": list(tags), "note": note}, ensure_ascii=False)
         arrival = Arrival(source="cli", key=Key("cli", uuid.uuid4().hex, keep=0.0), raw=raw)
         [receipt] = await self._inbox.put([arrival])
-        report = await self._outcome(receipt.id)
-        return {"arrival": receipt.id, "settled": report.settled, **_told(report)}
+        return await self.outcome(receipt.id)
+
+    async def outcome(self, arrival: int) -> dict[str, Any]:
+        """What became of an arrival, as soon as nothing more will change by itself, or after a while as it stands."""
+        report = await self._outcome(arrival)
+        return {"arrival": arrival, "settled": report.settled, **_told(report)}
 
     async def _outcome(self, arrival: int) -> Report:
         until = time.monotonic() + ANSWER_SECONDS
@@ -91,16 +102,18 @@ class Desk:
     async def why(self, url: str) -> dict[str, Any]:
         """The passport of a link: arrivals, what was read, each rule with its clause, deliveries, attempts."""
         passport = asdict(await self._ledger.passport(OWNER, canonical(web_address(url)), url.strip()))
-        for sighting in passport["sightings"]:
-            sighting["rules"] = await self._explained(sighting)
+        for number, sighting in enumerate(passport["sightings"]):
+            sighting["rules"] = await self._explained(sighting, seen=number)
         return passport
 
-    async def _explained(self, sighting: Mapping[str, Any]) -> list[dict[str, Any]]:
+    async def _explained(self, sighting: Mapping[str, Any], *, seen: int) -> list[dict[str, Any]]:
         text = await self._ledger.rule_set(sighting["rule_set"])
         if text is None:
             return []
         rule_file = rules.load(text, name="the rules of that time")
-        return [asdict(trace) for trace in rules.explain(rule_file, Sighting.from_facts(sighting["facts"]))]
+        occasion = Occasion(account=OWNER, now=sighting["received"], seen=seen, zone=self._zone)
+        traces = rules.explain(rule_file, Sighting.from_facts(sighting["facts"]), occasion)
+        return [asdict(trace) for trace in traces]
 
     async def status(self) -> dict[str, Any]:
         """Sources, what came in, what waits at each connection and why."""

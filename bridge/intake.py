@@ -9,11 +9,14 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, tzinfo
 
 from bridge import rules
 from bridge.errors import InvalidArrival
+from bridge.link import Sighting
 from bridge.ports import Arrival, Inbox, Read, Reading
-from bridge.rules import RuleFile
+from bridge.rules import Decision, Occasion, RuleFile
 
 Reader = Callable[[Sequence[Arrival]], Reading]
 
@@ -26,9 +29,12 @@ log = logging.getLogger(__name__)
 class Intake:
     """`readers`: a source's name -> its pure `read`. `rule_file` may be exchanged while it runs."""
 
-    def __init__(self, inbox: Inbox, readers: Mapping[str, Reader], rule_file: RuleFile) -> None:
+    def __init__(
+        self, inbox: Inbox, readers: Mapping[str, Reader], rule_file: RuleFile, *, zone: tzinfo = UTC
+    ) -> None:
         self._inbox = inbox
         self._readers = readers
+        self._zone = zone
         self.rule_file = rule_file
 
     async def wait(self) -> None:
@@ -40,10 +46,25 @@ class Intake:
         if due:
             rule_file = self.rule_file
             reads = await asyncio.to_thread(self._read_all, due, rule_file)
+            if "seen" in rule_file.asks:
+                reads = [await self._counted(read, rule_file) for read in reads]
             await self._inbox.take(reads, rule_file.hash)
             for read in reads:
                 _log(read)
         return len(due)
+
+    async def _counted(self, read: Read, rule_file: RuleFile) -> Read:
+        """Decided once more, now that it is known how often each link was seen before."""
+        arrival = read.arrival
+        seen = await self._inbox.seen(arrival.account, [sighting.canonical for sighting, _ in read.decided])
+        decided = [
+            (sighting, _decide(rule_file, sighting, self._occasion(arrival, seen=seen[sighting.canonical])))
+            for sighting, _ in read.decided
+        ]
+        return replace(read, decided=decided)
+
+    def _occasion(self, arrival: Arrival, seen: int | None = None) -> Occasion:
+        return Occasion(account=arrival.account, now=arrival.received, seen=seen, zone=self._zone)
 
     def _read_all(self, due: Sequence[Arrival], rule_file: RuleFile) -> list[Read]:
         reads: list[Read] = []
@@ -54,11 +75,13 @@ class Intake:
     def _read_group(self, group: Sequence[Arrival], rule_file: RuleFile) -> list[Read]:
         """What a group says is written down with its first arrival; the others are read with it."""
         first, *others = group
-        found = read_one(self._readers, group, rule_file)
+        found = read_one(self._readers, group, rule_file, self._occasion(first))
         return [found, *(Read(arrival, "read", f"together with {first.id}") for arrival in others)]
 
 
-def read_one(readers: Mapping[str, Reader], group: Sequence[Arrival], rule_file: RuleFile) -> Read:
+def read_one(
+    readers: Mapping[str, Reader], group: Sequence[Arrival], rule_file: RuleFile, occasion: Occasion
+) -> Read:
     """Reads a group and decides each of its links. Whatever is wrong with it parks it and nothing else."""
     first = group[0]
     try:
@@ -69,10 +92,19 @@ def read_one(readers: Mapping[str, Reader], group: Sequence[Arrival], rule_file:
         # A reader's bug costs one arrival, which is kept and can be replayed: it must never stop the line.
         log.exception("arrival %d of %s could not be read", first.id, first.source)
         return Read(first, "parked", f"could not be read: {type(error).__name__} (this is a bug in bridge)")
-    decided = [(sighting, rules.decide(rule_file, sighting)) for sighting in reading.sightings]
+    decided = [(sighting, _decide(rule_file, sighting, occasion)) for sighting in reading.sightings]
     state = "read" if decided else "command" if reading.requests else "empty"
     said = [request.name for request in reading.requests] if state == "command" else reading.notes
-    return Read(first, state, "; ".join(said), decided)
+    return Read(first, state, "; ".join(said), decided, reading.requests)
+
+
+def _decide(rule_file: RuleFile, sighting: Sighting, occasion: Occasion) -> Decision:
+    """What the rules say; where it goes is its sender's choice, if they named connections that there are."""
+    decision = rules.decide(rule_file, sighting, occasion)
+    named = sighting.fields.get("chosen")
+    names = named if isinstance(named, list | tuple) else ()
+    known = tuple(name for name in names if name in (rules.READING, *rule_file.destinations))
+    return replace(decision, to=known) if known and not decision.dropped_by else decision
 
 
 def _groups(due: Sequence[Arrival]) -> list[list[Arrival]]:

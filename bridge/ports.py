@@ -14,7 +14,8 @@ from starlette.routing import BaseRoute
 
 from bridge.delivery import Delivery, Outcome, Settlement
 from bridge.link import Sighting
-from bridge.reading_list import Action, Page, Query, Result
+from bridge.reading_list import Action, Page, Query, Result, Status
+from bridge.record import Record
 from bridge.rules import Decision
 
 OWNER = "me"
@@ -70,6 +71,19 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """Something a person asks of us instead of giving a link: a bot command, a button.
+
+    `about` names the arrival it is about: its group, `#` and its id, `@` and the reference of what was told about
+    it; "" is the last one of the same channel that held a link.
+    """
+
+    name: str
+    argument: str = ""
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
     """Intake's finding about one arrival, to be committed in one piece.
 
@@ -80,6 +94,7 @@ class Read:
     state: str
     reason: str = ""
     decided: Sequence[tuple[Sighting, Decision]] = ()
+    requests: Sequence[Request] = ()
 
 
 class Inbox(Protocol):
@@ -107,6 +122,10 @@ class Inbox(Protocol):
         """The cursor's value, None when there never was one."""
         ...
 
+    async def seen(self, account: str, links: Sequence[str]) -> Mapping[str, int]:
+        """How many sightings there are of each of these links, which are given in their canonical form."""
+        ...
+
     async def due(self, limit: int) -> Sequence[Arrival]:
         """Arrivals nobody has read yet, oldest first; of a group that is touched, all its arrivals."""
         ...
@@ -118,14 +137,6 @@ class Inbox(Protocol):
     async def wait_for_arrivals(self) -> None:
         """Returns when an arrival may be due; it may return early."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Something a person asks of us instead of giving a link: a bot command, a button."""
-
-    name: str
-    argument: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +169,34 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """A request as it waits to be carried out. `about` is the arrival it is about, 0 when there is none such."""
+
+    id: int
+    arrival: int
+    account: str
+    about: int
+    name: str
+    argument: str
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request that was carried out; `answer` is the desk's, plain data, or `{"error": "a sentence"}`."""
+
+    name: str
+    argument: str
+    about: int
+    answer: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What a source may tell its person about one arrival, read at the moment of telling.
 
     `reference` is what the last `report()` for this arrival returned (a message to edit), or "".
-    `settled`: nothing more will change by itself.
+    `settled`: nothing more will change by itself. `answers`: to the requests it held.
     """
 
     arrival: Arrival
@@ -171,6 +205,7 @@ class Report:
     verdicts: Sequence[Verdict]
     settled: bool
     reference: str = ""
+    answers: Sequence[Answered] = ()
 
 
 class Source(Protocol):
@@ -277,11 +312,50 @@ class Reports(Protocol):
         """Told. What changed since `due_was` was read is told again."""
         ...
 
-    async def tell_later(self, arrival: int, due_at: float) -> None: ...
+    async def tell_later(self, arrival: int, due_at: float, *, failed: bool = True) -> None:
+        """Not `failed`: it was only put off."""
+        ...
 
     async def drop_report(self, arrival: int) -> None: ...
 
     async def wait_for_reports(self) -> None: ...
+
+
+class Errands(Protocol):
+    """Requests that wait to be carried out, and what they do."""
+
+    async def due_errands(self, limit: int) -> Sequence[Errand]:
+        """Those whose time has come, in the order they were made."""
+        ...
+
+    async def answer(self, errand: Errand, answer: Mapping[str, Any]) -> None:
+        """Carried out; whoever asked, and whoever watches what it is about, is told."""
+        ...
+
+    async def put_off(self, errand: Errand, due_at: float) -> None: ...
+
+    async def wait_for_errands(self) -> None: ...
+
+    async def links_of(self, arrival: int) -> Sequence[str]:
+        """The canonical addresses an arrival named, dropped ones too."""
+        ...
+
+    async def take_back(self, arrival: int) -> Mapping[str, Any]:
+        """What the arrival was the first to save is cancelled where it was not sent and deleted from the embedded
+        list. `links`: for each what is `back`, what `stays` where, and what is `busy` now; doing it again is safe."""
+        ...
+
+    async def tag(self, arrival: int, asked_by: int, tags: Sequence[str]) -> Sequence[str]:
+        """Tags added to the arrival's links, everywhere they are wanted. Answers those that were new."""
+        ...
+
+    async def want_also(self, arrival: int, connection: str) -> int:
+        """The arrival's links are wanted at one more connection. Answers how many links that are."""
+        ...
+
+    async def last(self, account: str, limit: int) -> Sequence[Mapping[str, Any]]:
+        """The newest links of an account, newest first."""
+        ...
 
 
 class ReadingList(Protocol):
@@ -292,6 +366,34 @@ class ReadingList(Protocol):
         ...
 
     async def find(self, account: str, query: Query) -> Page: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What some records changed on a list: items that are new, and items that were there and got tags too."""
+
+    added: int = 0
+    tagged: int = 0
+    known: int = 0
+
+
+class Shelf(Protocol):
+    """The list as files bring it and take it away, some records at a time."""
+
+    async def keep(self, account: str, records: Sequence[Record]) -> Kept:
+        """Puts them on the list as they are, in one unit. An item that is there keeps what it has and gets the tags
+        and highlights too; one that was deleted begins anew. No rule is asked, nothing is sent."""
+        ...
+
+    async def send(self, account: str, connection: str, records: Sequence[Record], channel: str) -> None:
+        """The records are wanted at a connection, as bulk; `channel` is the file's name. Twice changes nothing."""
+        ...
+
+    async def records(
+        self, account: str, *, after: int, limit: int, status: Status | None = None
+    ) -> Sequence[tuple[int, Record]]:
+        """What is on the list, by id, from the first one greater than `after`. Deleted items are not on it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,6 +410,48 @@ class Passport:
     refused: list[dict[str, Any]] = field(default_factory=list)
     marked: list[dict[str, Any]] = field(default_factory=list)
     waiting: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A sighting as it was taken in, with what was decided then. `before` counts earlier sightings of the link."""
+
+    id: int
+    account: str
+    link: int
+    received: float
+    sighting: Sighting
+    matched: Sequence[str]
+    state: str
+    reason: str
+    before: int
+
+
+class Archive(Protocol):
+    """What came in, as it was taken in; and what rules keep back."""
+
+    async def sightings(self, since: float, below: int | None, limit: int, *, state: str = "") -> Sequence[Seen]:
+        """Newest first: those with an id below `below`, not older than `since`, in this state."""
+        ...
+
+    async def sighting(self, number: int) -> Seen | None: ...
+
+    async def decide_anew(self, decided: Sequence[tuple[Seen, Decision]]) -> int:
+        """The decisions' connections and tags are wanted now, in one unit; what is sent is never taken back.
+        Answers for how many that changed something."""
+        ...
+
+    async def rescue(self, seen: Seen, decision: Decision) -> bool:
+        """A dropped sighting is kept after all; False when it was not dropped (any more)."""
+        ...
+
+    async def held(self) -> Sequence[Mapping[str, Any]]:
+        """Deliveries that rules hold, oldest first: id, connection, url, title, because, changed."""
+        ...
+
+    async def release(self, numbers: Sequence[int], *, send: bool) -> int:
+        """Held deliveries are sent, or given up. Answers how many."""
+        ...
 
 
 class Ledger(Protocol):

@@ -19,7 +19,11 @@ UNTAGGED = "_untagged_"
 
 TAG_ACTIONS = frozenset({"tags_add", "tags_remove", "tags_replace", "tags_clear"})
 GLOBAL_ACTIONS = frozenset({"tag_rename", "tag_delete"})
-ITEM_ACTIONS = frozenset({"add", "archive", "readd", "favorite", "unfavorite", "delete"}) | TAG_ACTIONS
+ITEM_ACTIONS = (
+    frozenset("add archive readd favorite unfavorite delete retitle undo_archive undo_delete".split()) | TAG_ACTIONS
+)
+ON_DELETED = frozenset({"add", "readd", "delete", "undo_delete"})
+"""Actions that a deleted item takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +44,8 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One action of /v3/send, already read from the wire. Addressed by `item_id`, or by `url` when there is none such.
+    """One action of /v3/send, or `retitle` of version 2, already read from the wire. Addressed by `item_id`, or by
+    `url` when there is none such.
 
     `old_tag` is the tag of tag_rename and of tag_delete. `time`: when its user did it, 0 = now.
     """
@@ -82,7 +87,7 @@ class Query:
     domain: str = ""
     since: int = 0
     updated_before: int = 0
-    sort: Literal["newest", "oldest", "title", "site"] = "newest"
+    sort: Literal["newest", "oldest", "title", "site", "updated"] = "newest"
     count: int | None = None
     offset: int = 0
     total: bool = True
@@ -107,6 +112,8 @@ def apply(item: Item, action: Action, now: int) -> Item:
 
 
 def _changes(item: Item, action: Action, time: int) -> dict[str, Any]:
+    if action.name in TAG_ACTIONS:
+        return {"tags": _tags(item, action)}
     match action.name:
         case "add":
             tags = pocket_tags((*item.tags, *action.tags))
@@ -123,17 +130,27 @@ def _changes(item: Item, action: Action, time: int) -> dict[str, Any]:
         case "delete":
             # Added again, it begins anew.
             return {"status": DELETED, "tags": (), "favorite": False, "time_favorited": 0}
-        case "tags_add":
-            return {"tags": pocket_tags((*item.tags, *action.tags))}
-        case "tags_remove":
-            gone = set(pocket_tags(action.tags))
-            return {"tags": tuple(tag for tag in item.tags if tag not in gone)}
-        case "tags_replace":
-            return {"tags": pocket_tags(action.tags)}
-        case "tags_clear":
-            return {"tags": ()}
+        case "retitle":
+            return {"title": action.title or item.title}
+        case "undo_archive":
+            return {"status": UNREAD, "time_read": 0}
+        case "undo_delete":
+            return {"status": ARCHIVED if item.time_read else UNREAD}
         case _:
             raise ValueError(action.name)
+
+
+def _tags(item: Item, action: Action) -> tuple[str, ...]:
+    match action.name:
+        case "tags_add":
+            return pocket_tags((*item.tags, *action.tags))
+        case "tags_remove":
+            gone = set(pocket_tags(action.tags))
+            return tuple(tag for tag in item.tags if tag not in gone)
+        case "tags_replace":
+            return pocket_tags(action.tags)
+        case _:
+            return ()
 
 
 def pocket_tags(tags: Iterable[str]) -> tuple[str, ...]:

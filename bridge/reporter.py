@@ -57,10 +57,15 @@ class Reporter:
         await self._reports.told(arrival, told_as, due_was=due_was, settled=report.settled)
 
     async def _failed(self, arrival: int, failures: int, error: SourceError) -> None:
+        if error.retry_after is not None:
+            # It was asked to wait, which is no failure: limits put answers off and lose none.
+            log.debug("the answer about arrival %d waits %.0f s: %s", arrival, error.retry_after, error)
+            await self._reports.tell_later(arrival, self._clock() + error.retry_after, failed=False)
+            return
         if failures + 1 >= MOST_FAILURES:
             log.warning("the answer about arrival %d could not be given and is dropped: %s", arrival, error)
             await self._reports.drop_report(arrival)
             return
-        wait = min(backoff(failures, self._chance()), LONGEST_WAIT) if error.retry_after is None else error.retry_after
+        wait = min(backoff(failures, self._chance()), LONGEST_WAIT)
         log.info("the answer about arrival %d waits %.0f s: %s", arrival, wait, error)
         await self._reports.tell_later(arrival, self._clock() + wait)

@@ -15,12 +15,14 @@ from bridge import __version__, control, logs
 from bridge.rules import RuleFile
 from bridge.settings import Settings, unknown_variables
 from bridge.supervisor import Supervisor
-from bridge.web.server import Server, listen
+from bridge.web.server import Server, check_certificate, listen
 from bridge.wiring import DATABASE, TOKEN, Bridge, open_bridge, owner_token
 
 
 def run(settings: Settings) -> int:
     """Returns the exit code. Raises ConfigError while nothing has started."""
+    if settings.tls_cert and settings.tls_key:
+        check_certificate(settings.tls_cert, settings.tls_key)
     with control.own(settings.data), listen(settings.host, settings.port) as listener:
         logs.start(settings.log_level, [owner_token(settings), settings.telegram_token.get_secret_value()])
         return asyncio.run(_work(settings, listener))
@@ -28,7 +30,7 @@ def run(settings: Settings) -> int:
 
 async def _work(settings: Settings, listener: socket.socket) -> int:
     async with open_bridge(settings) as bridge:
-        server = Server(bridge.app)
+        server = Server(bridge.app, cert=settings.tls_cert, key=settings.tls_key)
         serving = asyncio.create_task(server.serve([listener]))
         supervisor = bridge.supervisor()
         _stop_on_signals(server, supervisor)
@@ -59,7 +61,7 @@ def greeting(bridge: Bridge, sources: Sequence[Mapping[str, Any]], port: int) ->
     """What a person must know to go on, in a few lines. Holds no secret."""
     settings, rule_file = bridge.settings, bridge.intake.rule_file
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    address = f"http://{host}:{port}"
+    address = f"{'https' if settings.tls_cert else 'http'}://{host}:{port}"
     in_variable = bool(settings.token.get_secret_value())
     token = settings.data / TOKEN
     yield click.style(f"pocket-bridge {__version__}", bold=True)

@@ -7,14 +7,19 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bridge.errors import ConfigError
 
 PREFIX = "BRIDGE_"
+
+EVERYBODY = 0
+"""In a list of Telegram's ids: anybody. No person or chat has this id."""
 
 
 class Settings(BaseSettings):
@@ -32,20 +37,44 @@ class Settings(BaseSettings):
     )
     telegram_token: SecretStr = Field(default=SecretStr(""), description="The bot's token; turns Telegram on.")
     telegram_api: str = Field(default="https://api.telegram.org", description="Another Bot API server.")
+    telegram_allow_anyone: bool = Field(
+        default=False, description="Lets BRIDGE_TELEGRAM_ALLOW be *: anybody who finds the bot may save links."
+    )
+    telegram_answer: Literal["line", "reaction", "silent"] = Field(
+        default="line", description="How the bot tells what became of a message: line, reaction or silent."
+    )
+    public_url: str = Field(
+        default="", description="Where the internet reaches this server; Telegram then brings its updates."
+    )
     telegram_allow: Annotated[frozenset[int], NoDecode] = Field(
         default=frozenset(), description="Ids of the people and chats the bot listens to, comma-separated."
     )
     allow_nets: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Private networks that may be fetched from, comma-separated, like 192.168.1.0/24."
     )
+    apps: Literal["", "open", "listed"] = Field(
+        default="",
+        description="Whose consumer keys the Pocket API takes: open, any; listed, those of `pocket-bridge apps`.",
+    )
+    auto_approve: bool = Field(default=False, description="Approve every Pocket sign-in at once; on loopback only.")
+    signup: bool = Field(default=False, description="Let anybody become a user by version 2 of the Pocket API.")
+    limit_user: int = Field(default=320, ge=1, le=10**9, description="Pocket API calls a user has in an hour.")
+    limit_key: int = Field(default=10_000, ge=1, le=10**9, description="Pocket API calls a key has in an hour.")
+    tls_cert: Path | None = Field(default=None, description="Certificate chain (PEM); turns HTTPS on.")
+    tls_key: Path | None = Field(default=None, description="The certificate's private key (PEM).")
+    tz: str = Field(default="UTC", description="The time zone of hours and days in rules, like Europe/Berlin.")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @field_validator("telegram_allow", mode="before")
     @classmethod
-    def _ids(cls, value: object) -> object:
+    def _ids(cls, value: object, info: ValidationInfo) -> object:
         if not isinstance(value, str):
             return value
         ids = [part.strip() for part in value.split(",") if part.strip()]
+        if "*" in ids:
+            if not info.data.get("telegram_allow_anyone"):
+                raise ValueError("* lets anybody write to the bot: it takes BRIDGE_TELEGRAM_ALLOW_ANYONE=1 as well")
+            return frozenset({EVERYBODY})
         for part in ids:
             if not part.removeprefix("-").isdigit():
                 raise ValueError(f"“{part[:40]}” is not an id: ids are numbers, never user names")
@@ -72,12 +101,37 @@ class Settings(BaseSettings):
             raise ValueError(f"“{value[:60]}” is no address with a port, like 127.0.0.1:8080 or [::1]:8080")
         return value
 
+    @field_validator("public_url")
+    @classmethod
+    def _web(cls, value: str) -> str:
+        if value and not value.startswith(("https://", "http://")):
+            raise ValueError(f"“{value[:60]}” is no address; write it like https://bridge.example.com")
+        return value.rstrip("/")
+
+    @field_validator("tz")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+            return value
+        except (ValueError, OSError, ZoneInfoNotFoundError):
+            raise ValueError(f"“{value[:60]}” is no time zone; write it like Europe/Berlin") from None
+
     @field_validator("log_level")
     @classmethod
     def _level(cls, value: str) -> str:
         if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             raise ValueError("it must be DEBUG, INFO, WARNING or ERROR")
         return value.upper()
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if self.auto_approve and not self.on_loopback:
+            words = "it lets anybody in who reaches the server: only with BRIDGE_LISTEN on 127.0.0.1 or [::1]"
+            raise _refused("auto_approve", words)
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise _refused("tls_key" if self.tls_cert else "tls_cert", "a certificate and its key belong together")
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -92,12 +146,36 @@ class Settings(BaseSettings):
         return init_settings, env_settings, dotenv_settings, _FileSource(settings_cls)
 
     @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.tz)
+
+    @property
     def host(self) -> str:
         return self.listen.rpartition(":")[0].strip("[]")
 
     @property
     def port(self) -> int:
         return int(self.listen.rpartition(":")[2])
+
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether nobody but this machine reaches the server."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def apps_taken(self) -> Literal["open", "listed"]:
+        """As set; otherwise open on loopback, and listed where others may come."""
+        return self.apps or ("open" if self.on_loopback else "listed")
+
+
+def _refused(name: str, words: str) -> ValidationError:
+    reason = PydanticCustomError("together", "{words}", {"words": words})
+    problem = InitErrorDetails(type=reason, loc=(name,), input=None)
+    return ValidationError.from_exception_data("Settings", [problem])
 
 
 class _FileSource(PydanticBaseSettingsSource):

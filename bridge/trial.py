@@ -9,7 +9,8 @@ from typing import Any
 from bridge import rules
 from bridge.errors import BridgeError, ConfigError, InvalidArrival
 from bridge.link import Sighting, web_address
-from bridge.rules import RuleFile
+from bridge.ports import OWNER
+from bridge.rules import Occasion, RuleFile
 from bridge.scan import web_addresses
 from bridge.settings import Settings
 from bridge.wiring import load_rules, preview
@@ -26,13 +27,13 @@ async def tried(settings: Settings, what: str) -> dict[str, Any]:
     try:
         web_address(what)
     except InvalidArrival:
-        return {"links": [_tried(rule_file, sighting) for sighting in _in_text(what)]}
+        return {"links": [_tried(settings, rule_file, sighting) for sighting in _in_text(what)]}
     try:
         feed = await preview(settings, rule_file, what)
     except BridgeError as error:
-        link = _tried(rule_file, Sighting.of(what, source="cli", at=time.time()))
+        link = _tried(settings, rule_file, Sighting.of(what, source="cli", at=time.time()))
         return {"links": [link], "not_a_feed": str(error)}
-    links = [_tried(rule_file, sighting) for sighting in feed["sightings"][:MOST_ENTRIES]]
+    links = [_tried(settings, rule_file, sighting) for sighting in feed["sightings"][:MOST_ENTRIES]]
     return {"feed": feed["title"], "entries": feed["entries"], "notes": feed["notes"], "links": links}
 
 
@@ -44,11 +45,12 @@ def _in_text(text: str) -> list[Sighting]:
     return [Sighting.of(url, source="cli", tags=tags, text=text, at=time.time()) for url in found]
 
 
-def _tried(rule_file: RuleFile, sighting: Sighting) -> dict[str, Any]:
+def _tried(settings: Settings, rule_file: RuleFile, sighting: Sighting) -> dict[str, Any]:
+    occasion = Occasion(account=OWNER, now=time.time(), seen=0, zone=settings.zone)
     return {
         "url": sighting.url,
         "canonical": sighting.canonical,
         "title": sighting.title,
-        "decision": asdict(rules.decide(rule_file, sighting)),
-        "rules": [asdict(trace) for trace in rules.explain(rule_file, sighting)],
+        "decision": asdict(rules.decide(rule_file, sighting, occasion)),
+        "rules": [asdict(trace) for trace in rules.explain(rule_file, sighting, occasion)],
     }

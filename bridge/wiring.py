@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import difflib
 import hashlib
-import hmac
 import importlib
 import json
 import logging
@@ -18,7 +17,7 @@ import pkgutil
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,25 +27,30 @@ from pydantic import ValidationError
 from starlette.types import ASGIApp
 
 from bridge import control, destinations, rules
+from bridge.clerk import Clerk
 from bridge.desk import Desk
+from bridge.destinations._lists import Lists
 from bridge.errors import BridgeError, ConfigError
 from bridge.intake import Intake, Reader
 from bridge.link import canonical
 from bridge.net import Net
-from bridge.ports import OWNER, Destination, Source
+from bridge.ports import OWNER, Destination, Source, Traits
 from bridge.ports import Reporter as Teller
 from bridge.reporter import Reporter
 from bridge.rules import RuleFile
 from bridge.sender import Sender
 from bridge.settings import Settings
-from bridge.sources.pocket_api import Identity, PocketApi
-from bridge.sources.webhooks import Webhooks
+from bridge.sources.pocket_api import PocketApi
+from bridge.sources.webhooks import Hook, Office, Webhooks, commands
 from bridge.store.core import Store
 from bridge.supervisor import Periodic, Supervisor, Worker
-from bridge.web.server import application
+from bridge.transfer import Transfer
+from bridge.users import Users
+from bridge.web.server import application, check_certificate
 
 DATABASE = "bridge.db"
 TOKEN = "token"  # noqa: S105 - a file's name
+HOOK_KEY = "hooks.key"
 READING = "reading"
 RELOAD_SECONDS = 2.0
 FORGET_SECONDS = 3600.0
@@ -54,6 +58,7 @@ FORGET_SECONDS = 3600.0
 READERS = {
     "cli": "bridge.desk",
     "feed": "bridge.sources.feeds",
+    "file": "bridge.sources.files",
     "hook": "bridge.sources.webhooks",
     "pocket": "bridge.sources.pocket_api",
     "save": "bridge.sources.webhooks",
@@ -122,29 +127,35 @@ def load_rules(settings: Settings) -> RuleFile:
 
 def check(settings: Settings) -> RuleFile:
     """As much as can be known without starting: rule file, its tests, and every destination's options."""
-    rule_file = load_rules(settings)
-    with _quiet_loop() as net:
-        for name in rule_file.destinations:
-            connect(rule_file, name, net)
-    if failures := rules.failures(rule_file):
-        raise ConfigError("\n".join(failures))
+    rule_file = _tested(load_rules(settings))
+    if settings.tls_cert and settings.tls_key:
+        check_certificate(settings.tls_cert, settings.tls_key)
+    net = Net()
+    for name in rule_file.destinations:
+        connect(rule_file, name, net)
+    hooks(rule_file)
     return rule_file
 
 
-@contextlib.contextmanager
-def _quiet_loop() -> Iterator[Net]:
-    net = Net()
-    try:
-        yield net
-    finally:
-        asyncio.run(net.close())
+def _tested(rule_file: RuleFile) -> RuleFile:
+    if failures := rules.failures(rule_file):
+        raise ConfigError("\n".join(failures))
+    return rule_file
 
 
 def owner_token(settings: Settings) -> str:
     """BRIDGE_TOKEN, or the one in DATA/token, made at the first start and readable by its owner only."""
     if given := settings.token.get_secret_value():
         return given
-    path = settings.data / TOKEN
+    return _kept_token(settings.data / TOKEN)
+
+
+def hook_key(settings: Settings) -> bytes:
+    """What the secrets of hooks that are added by hand are made from; the database holds none of them."""
+    return _kept_token(settings.data / HOOK_KEY).encode()
+
+
+def _kept_token(path: Path) -> str:
     with contextlib.suppress(FileNotFoundError):
         if kept := path.read_text("ascii").strip():
             return kept
@@ -161,7 +172,7 @@ def owner_token(settings: Settings) -> str:
 @contextlib.asynccontextmanager
 async def open_bridge(settings: Settings) -> AsyncIterator[Bridge]:
     """Wires everything on the data folder, which the caller owns. Raises ConfigError before anything has started."""
-    rule_file = load_rules(settings)
+    rule_file = _tested(load_rules(settings))
     async with contextlib.AsyncExitStack() as stack:
         net = Net(allow_nets=settings.allow_nets)
         stack.push_async_callback(net.close)
@@ -174,8 +185,22 @@ async def open_bridge(settings: Settings) -> AsyncIterator[Bridge]:
 
 async def _wire(settings: Settings, rule_file: RuleFile, net: Net, store: Store) -> Bridge:
     owner, inner = owner_token(settings), secrets.token_hex(16)
-    reading_list = PocketApi(store, identify=_identify(owner, inner), clock=time.time)
-    webhooks = Webhooks(store, token=owner, clock=time.time)
+    reading_list = PocketApi(
+        store,
+        store.accounts,
+        owner=owner,
+        inner=inner,
+        clock=time.time,
+        apps=settings.apps_taken,
+        auto_approve=settings.auto_approve,
+        signup=settings.signup,
+        secure=settings.tls_cert is not None,
+        user_calls=settings.limit_user,
+        key_calls=settings.limit_key,
+    )
+    webhooks = Webhooks(store, token=owner, clock=time.time, key=hook_key(settings))
+    webhooks.hooks.declare(hooks(rule_file))
+    await webhooks.hooks.restore()
     sources: dict[str, Source] = {webhooks.name: webhooks, reading_list.name: reading_list}
     more, off = _optional_sources(settings, rule_file, net, store)
     sources |= more
@@ -185,7 +210,7 @@ async def _wire(settings: Settings, rule_file: RuleFile, net: Net, store: Store)
     connections = [_embedded(reading_list, inner), *(connect(rule_file, name, net) for name in rule_file.destinations)]
     for connection in connections:
         await _open_gate(store, connection, rule_file)
-    intake = Intake(store, Readers(), rule_file)
+    intake = Intake(store, Readers(), rule_file, zone=settings.zone)
     workers: dict[str, Worker] = {
         "intake": intake,
         **{
@@ -193,7 +218,7 @@ async def _wire(settings: Settings, rule_file: RuleFile, net: Net, store: Store)
             for connection in connections
         },
         "reporter": Reporter(store, tellers, clock=time.time, chance=random.random),
-        "rules": Periodic(_Reload(settings, store, intake), RELOAD_SECONDS),
+        "rules": Periodic(_Reload(settings, store, intake, webhooks), RELOAD_SECONDS),
         "housekeeping": Periodic(store.forget, FORGET_SECONDS),
     }
     desk = Desk(
@@ -203,6 +228,19 @@ async def _wire(settings: Settings, rule_file: RuleFile, net: Net, store: Store)
         connections=lambda: [connection.name for connection in connections],
         sources=sources,
         off=off,
+        clock=time.time,
+        zone=settings.zone,
+    )
+    desk.learn(Users(store.accounts).commands())
+    desk.learn(commands(Office(store, store, webhooks.hooks), desk.outcome))
+    transfer = Transfer(store, store, store, connections=lambda: [connection.name for connection in connections])
+    desk.learn(transfer.commands())
+    workers["clerk"] = Clerk(
+        store,
+        desk,
+        store,
+        connections=lambda: [connection.name for connection in connections],
+        rule_file=lambda: intake.rule_file,
         clock=time.time,
     )
     return Bridge(
@@ -230,11 +268,27 @@ def _optional_sources(
     if token := settings.telegram_token.get_secret_value():
         telegram = importlib.import_module("bridge.sources.telegram")
         door = net.trusting(settings.telegram_api)
-        api, allow = settings.telegram_api.rstrip("/"), settings.telegram_allow
-        on["telegram"] = telegram.Telegram(store, door, token=token, api=api, allow=allow, clock=time.time)
+        on["telegram"] = telegram.Telegram(
+            store,
+            door,
+            token=token,
+            api=settings.telegram_api.rstrip("/"),
+            allow=settings.telegram_allow,
+            clock=time.time,
+            public_url=settings.public_url,
+            answer=settings.telegram_answer,
+            others=tuple(rule_file.destinations),
+        )
     else:
         off["telegram"] = "set BRIDGE_TELEGRAM_TOKEN and BRIDGE_TELEGRAM_ALLOW"
     return on, off
+
+
+def opened_list(path: Path) -> contextlib.AbstractContextManager[Any]:
+    """A file of links, open: its rows are records, and faults with `part`, `line` and `reason`."""
+    files = importlib.import_module("bridge.sources.files")
+    listed: contextlib.AbstractContextManager[Any] = files.opened(path)
+    return listed
 
 
 async def preview(settings: Settings, rule_file: RuleFile, url: str) -> Any:
@@ -250,28 +304,20 @@ async def preview(settings: Settings, rule_file: RuleFile, url: str) -> Any:
         await net.close()
 
 
-def _identify(owner: str, inner: str) -> Callable[[str, str], Identity | None]:
-    def identify(consumer_key: str, access_token: str) -> Identity | None:
-        given = access_token.encode("utf-8", "replace")
-        if hmac.compare_digest(given, inner.encode()):
-            return Identity(OWNER, "bridge", inner=True)
-        if hmac.compare_digest(given, owner.encode()):
-            return Identity(OWNER, consumer_key)
-        return None
-
-    return identify
-
-
 def _embedded(reading_list: PocketApi, inner: str) -> Destination:
     """The embedded list is a Pocket server like any other, reached over ASGI by the same client."""
     pocket = importlib.import_module("bridge.destinations.pocket")
-    options = pocket.Options(
-        type="pocket", base_url="http://reading.list", consumer_key="1-bridge", access_token=inner, batch=100
-    )
     app = application([reading_list.routes], ready=list)
-    connection: Destination = pocket.connect(options, name=READING, transport=httpx.ASGITransport(app))
-    connection.traits = replace(connection.traits, unlimited=True)
-    return connection
+
+    def of(account: str) -> Destination:
+        options = pocket.Options(
+            base_url="http://reading.list", consumer_key="1-bridge", access_token=f"{inner}/{account}", batch=100
+        )
+        destination: Destination = pocket.connect(options, name=READING, transport=httpx.ASGITransport(app))
+        return destination
+
+    traits: Traits = of(OWNER).traits
+    return Lists(READING, replace(traits, unlimited=True), of)
 
 
 def connect(rule_file: RuleFile, name: str, net: Net) -> Destination:
@@ -281,6 +327,20 @@ def connect(rule_file: RuleFile, name: str, net: Net) -> Destination:
     options = _options(rule_file, name, module.Options, _revealed(rule_file, name, written))
     destination: Destination = module.connect(options, name=name, transport=net.transport(str(options.base_url)))
     return destination
+
+
+def hooks(rule_file: RuleFile) -> list[Hook]:
+    """The hooks of the rule file with their secrets. Raises ConfigError at the place in the file that is wrong."""
+    return [_hook(rule_file, number) for number in range(len(rule_file.hooks))]
+
+
+def _hook(rule_file: RuleFile, number: int) -> Hook:
+    path, written = ("hooks", number, "secret"), rule_file.hooks[number]
+    found = [str(_secret(rule_file, path, reference)).encode() for reference in written.secret]
+    try:
+        return Hook.of(written, found)
+    except ConfigError as error:
+        raise rule_file.problem(path, str(error)) from None
 
 
 def _plug(rule_file: RuleFile, name: str, kind: str) -> Any:
@@ -323,7 +383,7 @@ def _revealed(rule_file: RuleFile, name: str, written: Mapping[str, Any]) -> dic
     }
 
 
-def _secret(rule_file: RuleFile, path: Sequence[str], value: Mapping[str, Any]) -> Any:
+def _secret(rule_file: RuleFile, path: Sequence[str | int], value: Mapping[str, Any]) -> Any:
     match value:
         case {"env": str(variable), **rest} if not rest:
             if variable not in os.environ:
@@ -360,10 +420,11 @@ def _fingerprint(rule_file: RuleFile, name: str) -> str:
 class _Reload:
     """Looks whether the rule file changed. A broken one is told once and the old rules stay."""
 
-    def __init__(self, settings: Settings, store: Store, intake: Intake) -> None:
+    def __init__(self, settings: Settings, store: Store, intake: Intake, webhooks: Webhooks) -> None:
         self._settings = settings
         self._store = store
         self._intake = intake
+        self._webhooks = webhooks
         self._stamp = self._look()
 
     async def __call__(self) -> None:
@@ -373,11 +434,13 @@ class _Reload:
         self._stamp = stamp
         try:
             rule_file = await asyncio.to_thread(check, self._settings)
+            declared = hooks(rule_file)
         except BridgeError as error:
             log.error("the changed rules are not used, the old ones stay:\n%s", error)  # noqa: TRY400
             return
         await self._store.keep_rule_set(rule_file.hash, rule_file.text)
         old, self._intake.rule_file = self._intake.rule_file, rule_file
+        self._webhooks.hooks.declare(declared)
         log.info("%s: %d rules in use", rule_file.name, len(rule_file.rules))
         if (old.feeds, old.destinations) != (rule_file.feeds, rule_file.destinations):
             log.warning("feeds or destinations changed: they are used from the next start on")

@@ -159,6 +159,138 @@ def retried(answer: Data) -> Sequence[str]:
     return [f"{answer['connection']}: {answer['retried']} links are sent once more"]
 
 
+def imported(answer: Data) -> Sequence[str]:
+    return list(_imported(answer))
+
+
+def _imported(answer: Data) -> Iterator[str]:
+    for row in answer["bad_rows"]:
+        part = f"{row['part']}, " if row["part"] else ""
+        yield f"{part}line {row['line']}: {_bad('not taken')}: {row['reason']}"
+    if answer["bad"] > len(answer["bad_rows"]):
+        yield f"… and {answer['bad'] - len(answer['bad_rows'])} more rows that were not taken"
+    told = {
+        "added": "added",
+        "tagged": "were there and got new tags",
+        "known": "were there",
+        "sent": "wait to be sent",
+        "judged": "went through the rules",
+    }
+    counts = [f"{answer[name]} {meaning}" for name, meaning in told.items() if answer[name]]
+    bad = [f"{answer['bad']} bad"] * bool(answer["bad"])
+    yield f"{answer['file']}: {', '.join(counts + bad) or 'nothing in it'}"
+
+
+def exported(answer: Data) -> Sequence[str]:
+    return [f"{answer['items']} items in {'standard output' if answer['file'] == '-' else answer['file']}"]
+
+
+def hooks(answer: Data) -> Sequence[str]:
+    if not answer["hooks"]:
+        return ["no hooks yet; with the owner's token any name is one: POST /hooks/NAME"]
+    return [
+        f"{hook['name']:20} {hook['kind']:18} {hook['auth']:18} {','.join(hook['methods']):14} {hook['address']}"
+        f"  ({hook['from']}){''.join(f'  {fact}: {paths[0]}' for fact, paths in hook['where'].items())}"
+        for hook in answer["hooks"]
+    ]
+
+
+def hook_added(answer: Data) -> Sequence[str]:
+    lines = [f"{_good('added')}: {answer['name']} ({answer['kind']}, {answer['auth']})", f"  address  {answer['url']}"]
+    if answer["secret"] and answer["secret"] not in answer["url"]:
+        lines.append(f"  secret   {answer['secret']}")
+    return [*lines, f"Send something there, then: pocket-bridge hooks captured {answer['name']}"]
+
+
+def hook_removed(answer: Data) -> Sequence[str]:
+    return [f"{answer['removed']} is closed"]
+
+
+def captured(answer: Data) -> Sequence[str]:
+    if not answer["captured"]:
+        return ["nothing came yet"]
+    return [
+        f"{request['id']:6}  {_time(request['received'])}  {request['hook'] or '(save)':20} {request['method']:5}"
+        f" {request['bytes']:7} bytes  {request['state']}{'  ' + request['reason'] if request['reason'] else ''}"
+        for request in answer["captured"]
+    ]
+
+
+def learned(answer: Data) -> Sequence[str]:
+    return list(_learned(answer))
+
+
+def _learned(answer: Data) -> Iterator[str]:
+    event = f", event {answer['event']}" if answer["event"] else ""
+    yield f"arrival {answer['arrival']}: {answer['method']} {answer['content_type'] or 'no content type'}{event}"
+    yield from (f"  {path} = {text}" for path, text in answer["fields"])
+    yield from (f"  ?{name} = {value}" for name, value in answer["query"].items())
+    yield from (f"  ({note})" for note in answer["notes"])
+    yield ""
+    yield answer["yaml"].rstrip()
+    yield ""
+    for link in answer["links"]:
+        note = f"  ({link['note']})" if link["note"] else ""
+        yield f"{_good('gives')}: {link['url']}{_quoted(link['title'])}{_tags(link['tags'])}{note}"
+    if answer["error"]:
+        yield f"{_bad('gives nothing')}: {answer['error']}"
+    else:
+        yield f"To save it: pocket-bridge hooks replay {answer['arrival']}"
+
+
+def users(answer: Data) -> Sequence[str]:
+    return [_user(user) for user in answer["users"]]
+
+
+def _user(user: Data) -> str:
+    notes = ["the owner"] * user["owner"] + [f"{user['tokens']} tokens"] * bool(user["tokens"])
+    since = f"since {_day(user['since'])}" if user["since"] else "no password"
+    return f"{user['name']:20}  {', '.join([since, *notes])}"
+
+
+def user_added(answer: Data) -> Sequence[str]:
+    return [f"{_good('added')}: {answer['name']} can sign in and has an empty list"]
+
+
+def password_changed(answer: Data) -> Sequence[str]:
+    return [f"{answer['name']} has a new password; {answer['tokens']} tokens stay valid"]
+
+
+def user_removed(answer: Data) -> Sequence[str]:
+    return [f"{answer['name']} is gone, and everything that was theirs"]
+
+
+def tokens(answer: Data) -> Sequence[str]:
+    return [_token(token) for token in answer["tokens"]] or [f"no application holds a token of {answer['name']}"]
+
+
+def _token(token: Data) -> str:
+    return f"{token['id']:4}  {token['consumer_key'] or 'any application':40}  since {_time(token['since'])}"
+
+
+def token_made(answer: Data) -> Sequence[str]:
+    return [answer["access_token"]]
+
+
+def token_revoked(answer: Data) -> Sequence[str]:
+    return [f"token {answer['id']} is not taken any more"]
+
+
+def apps(answer: Data) -> Sequence[str]:
+    return [f"{app['consumer_key']:40}  {app['permissions']:3}  {app['name']}" for app in answer["apps"]] or [
+        "no application was added"
+    ]
+
+
+def app_added(answer: Data) -> Sequence[str]:
+    named = f" ({answer['name']})" if answer["name"] else ""
+    return [f"{_good('taken')}: {answer['consumer_key']}{named}, permissions {answer['permissions']}"]
+
+
+def app_removed(answer: Data) -> Sequence[str]:
+    return [f"{answer['consumer_key']} is removed, its tokens are not taken any more"]
+
+
 def _counts(counts: Mapping[str, int], named: Mapping[str, str] = {}) -> str:
     return ", ".join(f"{number} {named.get(state, state)}" for state, number in counts.items()) or "nothing yet"
 

@@ -10,8 +10,10 @@ It is plain ASGI and runs under uvicorn as well. Sources: the api specification,
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import random
+import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from html.parser import HTMLParser
@@ -58,7 +60,13 @@ class BotApi:
     def __init__(self, *, token: str = TOKEN, username: str = "MyBridgeBot", second: float = 0.0) -> None:
         self.calls: list[tuple[str, Json]] = []
         self.sent: dict[tuple[int, int], str] = {}
+        self.buttons: dict[tuple[int, int], list[list[Json]]] = {}
+        self.reactions: dict[tuple[int, int], str] = {}
+        self.toasts: list[str] = []
+        self.commands: list[str] = []
+        self.forbidden_reactions = False
         self.webhook = ""
+        self.secret = ""
         self.confirmed: list[int] = []
         self._token = token
         self._username = username
@@ -66,6 +74,7 @@ class BotApi:
         self._queue: deque[tuple[int, Any]] = deque()
         self._next_id = 700_000_001
         self._next_message = 5001
+        self._pressed: set[str] = set()
         self._troubles: deque[Response] = deque()
         self._poll: asyncio.Future[str] | None = None
         self._asgi = Starlette(routes=[Route("/{bot}/{method}", self._answer, methods=["GET", "POST"])])
@@ -78,6 +87,24 @@ class BotApi:
     def receive(self, message: Json, *, kind: str = "message") -> int:
         """Somebody writes: the update's id."""
         return self.receive_raw({"update_id": self._next_id, kind: message})
+
+    def press(self, label: str, *, under: tuple[int, int] | None = None, by: Json | None = None) -> int:
+        """Somebody presses the button `label` under the bot's newest answer that has one, or under `under`."""
+        place = under or next(place for place in reversed(self.buttons) if label in self.labels(place))
+        button = next(button for row in self.buttons[place] for button in row if button["text"] == label)
+        number = self._next_id
+        self._pressed.add(str(number))
+        query = {
+            "id": str(number),
+            "from": by or {"id": 42, "is_bot": False, "first_name": "Ann"},
+            "message": self._message(*place, shown(self.sent[place], "HTML")),
+            "chat_instance": "1",
+            "data": button["callback_data"],
+        }
+        return self.receive_raw({"update_id": number, "callback_query": query})
+
+    def labels(self, place: tuple[int, int]) -> list[str]:
+        return [button["text"] for row in self.buttons.get(place, []) for button in row]
 
     def receive_raw(self, element: Any) -> int:
         """Any element at all takes its place in the queue, whatever it looks like: the id it stands under."""
@@ -139,6 +166,10 @@ class BotApi:
             "getme": self._get_me,
             "getupdates": self._get_updates,
             "deletewebhook": self._delete_webhook,
+            "setwebhook": self._set_webhook,
+            "setmycommands": self._set_my_commands,
+            "answercallbackquery": self._answer_callback_query,
+            "editmessagereplymarkup": self._edit_message_reply_markup,
             "getwebhookinfo": self._get_webhook_info,
             "sendmessage": self._send_message,
             "editmessagetext": self._edit_message_text,
@@ -162,6 +193,48 @@ class BotApi:
             self._queue.clear()
         return True
 
+    async def _set_webhook(self, parameters: Json) -> bool:
+        secret = parameters.get("secret_token", "")
+        if not re.fullmatch(r"[\w-]{0,256}", secret, re.ASCII):
+            raise Refusal(400, "Bad Request: secret token contains unallowed characters")
+        if not parameters["url"].startswith("https://"):
+            raise Refusal(400, "Bad Request: bad webhook: An HTTPS URL must be provided for webhook")
+        self.webhook, self.secret = parameters["url"], secret
+        return True
+
+    async def bring(self, post: Callable[[Any, Mapping[str, str]], Awaitable[int]]) -> list[int]:
+        """Brings what waits to the webhook, in order, until it is not taken: the statuses `post` answered."""
+        statuses: list[int] = []
+        while self._queue and (not statuses or statuses[-1] // 100 == 2):
+            number, element = self._queue[0]
+            statuses.append(await post(element, {"X-Telegram-Bot-Api-Secret-Token": self.secret}))
+            if statuses[-1] // 100 == 2:
+                self.confirmed.append(number)
+                self._queue.popleft()
+        return statuses
+
+    async def _set_my_commands(self, parameters: Json) -> bool:
+        for command in parameters["commands"]:
+            if not re.fullmatch(r"[a-z0-9_]{1,32}", command["command"]) or not command["description"]:
+                raise Refusal(400, "Bad Request: BOT_COMMAND_INVALID")
+        self.commands = [command["command"] for command in parameters["commands"]]
+        return True
+
+    async def _answer_callback_query(self, parameters: Json) -> bool:
+        if parameters["callback_query_id"] not in self._pressed:
+            raise Refusal(400, "Bad Request: query is too old and response timeout expired or query ID is invalid")
+        if len(parameters.get("text", "")) > 200:
+            raise Refusal(400, "Bad Request: MESSAGE_TOO_LONG")
+        self.toasts.append(parameters.get("text", ""))
+        return True
+
+    async def _edit_message_reply_markup(self, parameters: Json) -> Json:
+        place = int(parameters["chat_id"]), int(parameters["message_id"])
+        if place not in self.sent:
+            raise Refusal(400, "Bad Request: message to edit not found")
+        self.buttons[place] = _buttons(parameters)
+        return self._message(*place, shown(self.sent[place], "HTML"))
+
     async def _get_webhook_info(self, _: Json) -> Json:
         return {
             "url": self.webhook,
@@ -183,7 +256,7 @@ class BotApi:
                 "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
             )
         limit = max(1, min(int(parameters.get("limit", _MOST_UPDATES)), _MOST_UPDATES))
-        return [element for _, element in list(self._queue)[:limit]]
+        return [element for _, element in itertools.islice(self._queue, limit)]
 
     def _confirm(self, offset: int) -> None:
         """Forgets what stands below the offset. One that cannot be right is as good as none."""
@@ -214,6 +287,7 @@ class BotApi:
         chat, text = int(parameters["chat_id"]), shown(parameters["text"], parameters.get("parse_mode", ""))
         number, self._next_message = self._next_message, self._next_message + 1
         self.sent[chat, number] = parameters["text"]
+        self.buttons[chat, number] = _buttons(parameters)
         return self._message(chat, number, text)
 
     async def _edit_message_text(self, parameters: Json) -> Json:
@@ -223,20 +297,30 @@ class BotApi:
         )
         if place not in self.sent:
             raise Refusal(400, "Bad Request: message to edit not found")
-        if self.sent[place] == parameters["text"]:
+        if (self.sent[place], self.buttons.get(place)) == (parameters["text"], _buttons(parameters)):
             raise Refusal(
                 400,
                 "Bad Request: message is not modified: specified new message content and reply markup are exactly "
                 "the same as a current content and reply markup of the message",
             )
         self.sent[place] = parameters["text"]
+        self.buttons[place] = _buttons(parameters)
         return self._message(*place, text) | {"edit_date": 1763632999}
 
     async def _set_message_reaction(self, parameters: Json) -> bool:
         for reaction in parameters.get("reaction", []):
             if reaction.get("type") == "emoji" and reaction.get("emoji") not in _REACTIONS:
                 raise Refusal(400, "Bad Request: REACTION_INVALID")
+        if self.forbidden_reactions:
+            raise Refusal(400, "Bad Request: REACTION_INVALID")
+        place = int(parameters["chat_id"]), int(parameters["message_id"])
+        self.reactions[place] = "".join(reaction["emoji"] for reaction in parameters.get("reaction", []))
         return True
+
+    def answer_to(self, place: tuple[int, int]) -> Json:
+        """One of the bot's messages as it stands in `reply_to_message` of an answer to it."""
+        markup = {"reply_markup": {"inline_keyboard": self.buttons[place]}} if self.buttons.get(place) else {}
+        return self._message(*place, shown(self.sent[place], "HTML")) | markup
 
     def _message(self, chat: int, number: int, text: str) -> Json:
         return {
@@ -272,6 +356,15 @@ def entities(text: str) -> list[Json]:
         found += [{"type": name, "offset": offset, "length": length}] if name else []
         offset += length + 1
     return found
+
+
+def _buttons(parameters: Json) -> list[list[Json]]:
+    """The inline keyboard of a call, refused where Telegram would."""
+    rows: list[list[Json]] = (parameters.get("reply_markup") or {}).get("inline_keyboard", [])
+    for button in (button for row in rows for button in row):
+        if not 1 <= len(button.get("callback_data", "").encode()) <= 64:
+            raise Refusal(400, "Bad Request: BUTTON_DATA_INVALID")
+    return rows
 
 
 async def _no_such_method(_: Json) -> Any:

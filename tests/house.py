@@ -98,6 +98,7 @@ async def a_house(folder: Path, *, rules: str, feeds: dict[str, Response]) -> As
             telegram_api=bot_origin,
             telegram_allow=str(ANN),
             allow_nets="127.0.0.0/8",
+            limit_user=1_000_000,
         )
         stack.enter_context(control.own(settings.data))
         bridge = await stack.enter_async_context(open_bridge(settings))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 from starlette.types import ASGIApp
 
@@ -12,10 +13,10 @@ from bridge.web.server import Server, listen
 
 
 @contextlib.asynccontextmanager
-async def serve(app: ASGIApp) -> AsyncIterator[str]:
+async def serve(app: ASGIApp, **limits: Any) -> AsyncIterator[str]:
     """Serves until the block ends; yields the origin, like http://127.0.0.1:41234."""
     with listen("127.0.0.1", 0) as listener:
-        server = Server(app)
+        server = Server(app, **limits)
         serving = asyncio.create_task(server.serve([listener]))
         try:
             while not server.started:

@@ -125,6 +125,7 @@ class World:
             "BRIDGE_TELEGRAM_API": self.bot_origin,
             "BRIDGE_TELEGRAM_ALLOW": str(ANN),
             "BRIDGE_ALLOW_NETS": "127.0.0.0/8",
+            "BRIDGE_LIMIT_USER": "1000000",
             "BRIDGE_LOG_LEVEL": "ERROR",
         }
 

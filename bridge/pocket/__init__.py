@@ -1,4 +1,4 @@
-"""The Pocket API as a library of its own: a client for any server that speaks version 3.
+"""The Pocket API as a library of its own: a client for any server that speaks version 3, and one for version 2.
 
     async with Pocket(consumer_key, access_token, base_url="https://list.example.org") as pocket:
         await pocket.add("https://example.com/", tags=["reading"])
@@ -47,11 +47,13 @@ from bridge.pocket.errors import (
     TooLargeError,
     UnexpectedReplyError,
     UnreachableError,
+    UsernameTakenError,
 )
 from bridge.pocket.items import Annotation, Author, Domain, Image, Item, Video
 from bridge.pocket.limits import Limits, Quota
 from bridge.pocket.replies import Access, ItemPage, RequestToken, Stats
 from bridge.pocket.retrying import retrying
+from bridge.pocket.v2 import Link, LinkPage, NewLink, ReadItLater, UserStats
 
 __all__ = [
     "Access",
@@ -75,7 +77,10 @@ __all__ = [
     "ItemPage",
     "Items",
     "Limits",
+    "Link",
+    "LinkPage",
     "MaintenanceError",
+    "NewLink",
     "NotApprovedError",
     "NotPocketError",
     "PermissionDeniedError",
@@ -84,6 +89,7 @@ __all__ = [
     "Query",
     "Quota",
     "RateLimitError",
+    "ReadItLater",
     "Readd",
     "RedirectError",
     "RequestToken",
@@ -100,6 +106,8 @@ __all__ = [
     "UnexpectedReplyError",
     "Unfavorite",
     "UnreachableError",
+    "UserStats",
+    "UsernameTakenError",
     "Video",
     "retrying",
 ]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, Literal, Self, TypedDict, Unpack
 from urllib.parse import urlencode
@@ -14,16 +12,11 @@ import httpx
 
 from bridge.pocket import replies
 from bridge.pocket.actions import Action, ActionResult
-from bridge.pocket.errors import (
-    NotPocketError,
-    PocketError,
-    UnexpectedReplyError,
-    UnreachableError,
-    error_of,
-)
+from bridge.pocket.errors import PocketError, UnexpectedReplyError
 from bridge.pocket.items import Item
 from bridge.pocket.limits import Limits
 from bridge.pocket.replies import Access, ItemPage, RequestToken, Stats
+from bridge.pocket.wire import Wire
 
 POCKET = "https://getpocket.com"
 
@@ -80,8 +73,6 @@ class Query(TypedDict, total=False):
 
 _ON_THE_WIRE = {"content_type": "contentType", "detail_type": "detailType", "updated_before": "updatedBefore"}
 
-_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-
 
 class Pocket:
     """One user of one application at one server. Every method raises PocketError and nothing else of the network.
@@ -99,20 +90,23 @@ class Pocket:
         timeout: float | httpx.Timeout = 20.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if not base_url.startswith(("http://", "https://")):
-            raise ValueError(f"base_url must begin with http:// or https://, not {base_url[:40]!r}")
-        self.base_url = base_url.rstrip("/")
-        self.limits = Limits()
         self._consumer_key = consumer_key
         self._access_token = access_token
-        self._clock = clock
-        self._http = httpx.AsyncClient(
+        self._wire = Wire(
+            base_url,
             transport=transport,
             timeout=timeout,
-            trust_env=False,
-            follow_redirects=False,
+            clock=clock,
             headers={"X-Accept": "application/json", "Content-Type": "application/json; charset=UTF-8"},
         )
+
+    @property
+    def base_url(self) -> str:
+        return self._wire.base_url
+
+    @property
+    def limits(self) -> Limits:
+        return self._wire.limits
 
     def __repr__(self) -> str:
         return f"Pocket(base_url={self.base_url!r})"
@@ -126,7 +120,7 @@ class Pocket:
         await self.aclose()
 
     async def aclose(self) -> None:
-        await self._http.aclose()
+        await self._wire.close()
 
     # Sign-in: request_token, then the user at authorize_url, then authorize.
 
@@ -204,46 +198,7 @@ class Pocket:
 
     async def _call(self, path: str, asked: Mapping[str, Any], *, signed: bool = True) -> Mapping[str, Any]:
         keys = {"consumer_key": self._consumer_key} | ({"access_token": self._access_token} if signed else {})
-        try:
-            response = await self._http.post(self.base_url + path, content=json.dumps({**keys, **asked}))
-        except httpx.RequestError as error:
-            reason = f"{self.base_url} gives no answer ({type(error).__name__})"
-            raise UnreachableError(reason, sent=not isinstance(error, _NEVER_LEFT)) from error
-        return self._body(response)
-
-    def _body(self, response: httpx.Response) -> Mapping[str, Any]:
-        self.limits = self._without_secrets(Limits.of(response.headers, now=self._clock()))
-        status = response.status_code
-        body = _decoded(response)
-        foreign = body is None and "x-source" not in response.headers
-        # Pocket's own 403 has words or a number; a page without them comes from something in between.
-        if foreign and (
-            response.is_success or (status == 403 and _is_page(response) and not self.limits.error)
-        ):
-            reason = f"{self.base_url} answers {_media_type(response)} instead of JSON"
-            raise NotPocketError(reason, status=status, limits=self.limits)
-        if not response.is_success:
-            raise error_of(status, self.limits, self._words(response))
-        if body is None:
-            raise UnexpectedReplyError("the answer is not readable", status=status, limits=self.limits)
-        return body
-
-    def _words(self, response: httpx.Response) -> str:
-        body = _decoded(response) or {}
-        said = body.get("error")
-        if not isinstance(said, str):
-            said = "" if _is_page(response) else response.text
-        return self._redacted(" ".join(said.split())[:200])
-
-    def _without_secrets(self, limits: Limits) -> Limits:
-        return replace(
-            limits, error=self._redacted(limits.error)[:500], status=self._redacted(limits.status)[:100]
-        )
-
-    def _redacted(self, words: str) -> str:
-        for secret in (self._access_token, self._consumer_key):
-            words = words.replace(secret, "…") if secret else words
-        return words
+        return await self._wire.json(path, {**keys, **asked}, (self._access_token, self._consumer_key))
 
 
 class Items:
@@ -290,26 +245,3 @@ def _asked(query: Query) -> dict[str, Any]:
         _ON_THE_WIRE.get(name, name): str(int(value)) if isinstance(value, int) else value
         for name, value in asked.items()
     }
-
-
-def _decoded(response: httpx.Response) -> Mapping[str, Any] | None:
-    """The body as a map, whatever its type is said to be: sign-in may answer a form. None: it is neither."""
-    start = response.text.lstrip("\ufeff \t\r\n")
-    if start.startswith("{"):
-        try:
-            body = json.loads(start)
-        except (ValueError, RecursionError):
-            return None
-        return body if isinstance(body, dict) else None
-    if "x-www-form-urlencoded" in _media_type(response) or start.startswith(("code=", "access_token=")):
-        return replies.form(start)
-    return None
-
-
-def _is_page(response: httpx.Response) -> bool:
-    return response.text.lstrip().startswith("<")
-
-
-def _media_type(response: httpx.Response) -> str:
-    said: str = response.headers.get("content-type", "no content type")
-    return said.split(";", maxsplit=1)[0].strip().lower()

@@ -7,6 +7,7 @@ PocketError
 ├─ InvalidRequestError     the request will never be taken
 │   └─ TooLargeError       ask for fewer items or send fewer actions
 ├─ AccessTokenError        sign in again
+├─ UsernameTakenError      choose another name
 ├─ ConsumerKeyError        check the key of the application
 ├─ PermissionDeniedError   the key or the account may not do this
 ├─ RateLimitError          wait for `limits.wait` seconds
@@ -80,6 +81,10 @@ class TooLargeError(InvalidRequestError):
 
 class AccessTokenError(PocketError):
     advice = "sign in again"
+
+
+class UsernameTakenError(PocketError):
+    advice = "choose another name"
 
 
 class ConsumerKeyError(PocketError):

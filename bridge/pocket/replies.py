@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl
 
 from bridge.pocket.actions import Action, ActionError, ActionResult
 from bridge.pocket.errors import ServerError, UnexpectedReplyError
@@ -67,11 +66,6 @@ def access(body: Mapping[str, Any]) -> Access:
         state=_state(body),
         account=account if isinstance(account, Mapping) else None,
     )
-
-
-def form(body: str) -> dict[str, str]:
-    """The other encoding of the sign-in's answers: `code=…&state=…`."""
-    return dict(parse_qsl(body.strip(), keep_blank_values=True))
 
 
 def added(body: Mapping[str, Any]) -> Item:

@@ -9,11 +9,15 @@ lines = failures(rule_file)                      # the tests in the file that do
 from __future__ import annotations
 
 from bridge.rules._decide import Decision, Trace, as_text, decide, explain
+from bridge.rules._facts import NOWHERE, Occasion
 from bridge.rules._failures import failures
-from bridge.rules._file import READING, Defaults, Expect, Feed, Hook, Rule, RuleFile, Start, Test
+from bridge.rules._file import READING, Defaults, Expect, Feed, Hook, RuleFile, Start, Test
 from bridge.rules._hooks import HOOK_NAME, KINDS, METHODS, SCHEMES
+from bridge.rules._limits import Limit
 from bridge.rules._load import load
-from bridge.rules._paths import path_of, steps_of, walk
+from bridge.rules._paths import LONGEST_PATH, path_of, steps_of, walk
+from bridge.rules._rule import Rule
+from bridge.rules._schema import schema
 
 EMPTY = load("", name="rules.yaml")
 """No file: everything goes to the reading list."""
@@ -22,7 +26,9 @@ __all__ = [
     "EMPTY",
     "HOOK_NAME",
     "KINDS",
+    "LONGEST_PATH",
     "METHODS",
+    "NOWHERE",
     "READING",
     "SCHEMES",
     "Decision",
@@ -30,6 +36,8 @@ __all__ = [
     "Expect",
     "Feed",
     "Hook",
+    "Limit",
+    "Occasion",
     "Rule",
     "RuleFile",
     "Start",
@@ -41,6 +49,7 @@ __all__ = [
     "failures",
     "load",
     "path_of",
+    "schema",
     "steps_of",
     "walk",
 ]

@@ -2,47 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal, Protocol
 
-from bridge.errors import InvalidArrival
-from bridge.link import Sighting, host
-from bridge.rules._words import Phrase, folded
+from bridge.rules._facts import FIELD, Facts, in_utf8
+from bridge.rules._patterns import Pattern
+from bridge.rules._words import Phrase, stretches, words_in
 
+Key = tuple[str, str]
+"""Where the index looks, and what for: ("domain", "arxiv.org")."""
 
-class Facts:
-    """What clauses ask about one sighting. Worked out when first asked for; `tags` grow with the rules."""
-
-    def __init__(self, sighting: Sighting) -> None:
-        self.sighting = sighting
-        self.tags = dict.fromkeys(sighting.tags)
-
-    @cached_property
-    def domains(self) -> tuple[str, ...]:
-        """The host and every domain above it: `a.example.org`, `example.org`, `org`. Empty for no web address."""
-        try:
-            labels = host(self.sighting.url).split(".")
-        except InvalidArrival:
-            return ()
-        return tuple(".".join(labels[start:]) for start in range(len(labels)))
-
-    @cached_property
-    def title(self) -> tuple[str, ...]:
-        return (folded(self.sighting.title),)
-
-    @cached_property
-    def text(self) -> tuple[str, ...]:
-        """All words that came with the link. Apart, so that no phrase is found across their ends."""
-        return (*self.title, folded(self.sighting.text), folded(self.sighting.note))
+Keys = tuple[tuple[Key, ...], ...]
+"""A clause can hold only if all keys of one of these groups are among the facts."""
 
 
 class Clause(Protocol):
-    """A new kind of condition is a class with these four."""
+    """A new kind of condition is a class with these five."""
 
-    def holds(self, facts: Facts) -> bool: ...
+    def holds(self, facts: Facts) -> bool | None:
+        """None: it asks for a fact that is unknown, which counts as no, in `not` too."""
+        ...
 
     def because(self, facts: Facts) -> str:
         """Why it holds: “title contains “sponsored””."""
@@ -56,26 +36,37 @@ class Clause(Protocol):
         """That it does not hold: “feed is not lwn”."""
         ...
 
+    def keys(self) -> Keys | None:
+        """None: there is nothing to look it up by."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The source, feed, hook or chat is one of these, by its exact name."""
+    """The account, source, feed, hook or chat is one of these, by its exact name."""
 
-    key: Literal["source", "feed", "hook", "chat"]
+    key: Literal["account", "source", "feed", "hook", "chat"]
     values: frozenset[str]
 
     def holds(self, facts: Facts) -> bool:
-        return getattr(facts.sighting, self.key) in self.values
+        return self._name(facts) in self.values
 
     def because(self, facts: Facts) -> str:
-        return f"{self.key} is {getattr(facts.sighting, self.key)}"
+        return f"{self.key} is {self._name(facts)}"
 
     def instead(self, facts: Facts) -> str:
-        name = getattr(facts.sighting, self.key)
+        name = self._name(facts)
         return f"{self.key} is {name}" if name else f"it came through no {self.key}"
 
     def denied(self) -> str:
         return f"{self.key} is not {listed(self.values)}"
+
+    def keys(self) -> Keys:
+        return alternatives(self.key, self.values)
+
+    def _name(self, facts: Facts) -> str:
+        name: str = getattr(facts.occasion if self.key == "account" else facts.sighting, self.key)
+        return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,57 +89,98 @@ class Domain:
     def denied(self) -> str:
         return f"domain is not {listed(self.values)}"
 
-
-@dataclass(frozen=True, slots=True)
-class Glob:
-    written: str
-    pattern: re.Pattern[str]
+    def keys(self) -> Keys:
+        return alternatives("domain", self.values)
 
 
 @dataclass(frozen=True, slots=True)
-class Url:
-    """The whole address as it came fits one of these patterns."""
+class Address:
+    """The whole address as it came, or its path, fits one of these patterns."""
 
-    globs: tuple[Glob, ...]
-
-    def holds(self, facts: Facts) -> bool:
-        return any(glob.pattern.match(facts.sighting.url) for glob in self.globs)
-
-    def because(self, facts: Facts) -> str:
-        found = next(glob for glob in self.globs if glob.pattern.match(facts.sighting.url))
-        return f"url is like {found.written}"
-
-    def instead(self, _facts: Facts) -> str:
-        return self.denied()
-
-    def denied(self) -> str:
-        return f"url is not like {listed(glob.written for glob in self.globs)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Contains:
-    """One of the phrases stands in the title, or in any of the words that came with the link."""
-
-    key: Literal["title", "text"]
-    phrases: tuple[Phrase, ...]
+    key: Literal["url", "path"]
+    globs: tuple[Pattern, ...]
+    regexes: tuple[Pattern, ...] = ()
 
     def holds(self, facts: Facts) -> bool:
         return self._found(facts) is not None
 
     def because(self, facts: Facts) -> str:
         found = self._found(facts)
-        return f"{self.key} contains “{found.shown if found else ''}”"
+        return f"{self.key} is like {found.shown if found else ''}"
 
-    def instead(self, facts: Facts) -> str:
-        nothing = not any(getattr(facts, self.key))
-        return f"there is no {self.key}" if nothing else self.denied()
+    def instead(self, _facts: Facts) -> str:
+        return self.denied()
 
     def denied(self) -> str:
-        return f"{self.key} does not contain {listed(f'“{phrase.shown}”' for phrase in self.phrases)}"
+        return f"{self.key} is not like {listed(pattern.shown for pattern in (*self.globs, *self.regexes))}"
 
-    def _found(self, facts: Facts) -> Phrase | None:
-        texts = getattr(facts, self.key)
-        return next((phrase for phrase in self.phrases for text in texts if phrase.within(text)), None)
+    def keys(self) -> Keys:
+        stretched = tuple(self._stretches(pattern) for pattern in self.globs)
+        return stretched + alternatives(f"{self.key}~", (pattern.source for pattern in self.regexes))
+
+    def _stretches(self, pattern: Pattern) -> tuple[Key, ...]:
+        whole = tuple((self.key, stretch) for stretch in stretches(pattern.shown))
+        return whole or ((f"{self.key}*", pattern.source),)
+
+    def _found(self, facts: Facts) -> Pattern | None:
+        lowered = tuple(map(in_utf8, facts.lowered(self.key))) if self.globs else ()
+        for pattern in self.globs:
+            if pattern.within(lowered):
+                return pattern
+        return next((pattern for pattern in self.regexes if pattern.within(facts.written(self.key))), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Contains:
+    """One of the phrases, or a regular expression, is found in these words; `key` says in which."""
+
+    key: str
+    phrases: tuple[Phrase, ...]
+    regexes: tuple[Pattern, ...] = ()
+
+    def holds(self, facts: Facts) -> bool | None:
+        if self._found(facts) is not None:
+            return True
+        return None if self.key.startswith(FIELD) and not facts.folded(self.key) else False
+
+    def because(self, facts: Facts) -> str:
+        found = self._found(facts)
+        verb = "matches" if isinstance(found, Pattern) else "contains"
+        return f"{self._name} {verb} “{found.shown if found else ''}”"
+
+    def instead(self, facts: Facts) -> str:
+        if any(facts.folded(self.key)):
+            return self.denied()
+        return f"{self._name} is unknown" if self.key.startswith(FIELD) else f"there is no {self.key}"
+
+    def denied(self) -> str:
+        told = (("contain", self.phrases), ("match", self.regexes))
+        parts = (f"{verb} {listed(f'“{each.shown}”' for each in sought)}" for verb, sought in told if sought)
+        return f"{self._name} does not {' or '.join(parts)}"
+
+    def keys(self) -> Keys:
+        by_word = tuple(self._words(phrase) for phrase in self.phrases)
+        return by_word + alternatives(f"{self.key}~", (pattern.source for pattern in self.regexes))
+
+    @property
+    def _name(self) -> str:
+        return self.key.replace(".", " ", 1)
+
+    def _words(self, phrase: Phrase) -> tuple[Key, ...]:
+        whole = tuple((self.key, word) for word in words_in(phrase.text))
+        return whole or ((f"{self.key}=", phrase.text),)
+
+    def _found(self, facts: Facts) -> Phrase | Pattern | None:
+        texts = facts.folded(self.key)
+        for phrase in self.phrases:
+            for text in texts:
+                # The first part of it is the faster one.
+                if phrase.text in text and phrase.within(text):
+                    return phrase
+        for pattern in self.regexes:
+            if pattern.within(facts.written(self.key)):
+                return pattern
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +200,96 @@ class Tagged:
 
     def denied(self) -> str:
         return f"tag {listed(self.tags)} is absent"
+
+    def keys(self) -> Keys:
+        return alternatives("tag", self.tags)
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Every clause of a block holds."""
+
+    clauses: tuple[Clause, ...]
+
+    def holds(self, facts: Facts) -> bool | None:
+        known = True
+        for clause in self.clauses:
+            answer = clause.holds(facts)
+            if answer is False:
+                return False
+            known = known and answer is not None
+        return True if known else None
+
+    def because(self, facts: Facts) -> str:
+        return ", ".join(clause.because(facts) for clause in self.clauses)
+
+    def instead(self, facts: Facts) -> str:
+        """The clause that decides: one that is known not to hold rather than one that is unknown."""
+        answers = {clause.holds(facts): clause for clause in reversed(self.clauses)}
+        return answers[False if False in answers else None].instead(facts)
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one of these blocks holds."""
+
+    blocks: tuple[All, ...]
+
+    def holds(self, facts: Facts) -> bool | None:
+        answers = [block.holds(facts) for block in self.blocks]
+        return True if True in answers else None if None in answers else False
+
+    def because(self, facts: Facts) -> str:
+        return next(block.because(facts) for block in self.blocks if block.holds(facts))
+
+    def instead(self, facts: Facts) -> str:
+        return f"any: {'; '.join(block.instead(facts) for block in self.blocks)}"
+
+    def denied(self) -> str:
+        return "none of “any” holds"
+
+    def keys(self) -> Keys | None:
+        # Looked into by the index, which knows the best clause of each block.
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class NoneOf:
+    """None of these blocks holds, and that is known."""
+
+    blocks: tuple[All, ...]
+
+    def holds(self, facts: Facts) -> bool | None:
+        answers = [block.holds(facts) for block in self.blocks]
+        return False if True in answers else None if None in answers else True
+
+    def because(self, facts: Facts) -> str:
+        return f"not: {'; '.join(block.instead(facts) for block in self.blocks)}"
+
+    def instead(self, facts: Facts) -> str:
+        found = next((block for block in self.blocks if block.holds(facts)), None)
+        if found:
+            return f"not: {found.because(facts)}"
+        return next(block.instead(facts) for block in self.blocks if block.holds(facts) is None)
+
+    def denied(self) -> str:
+        return "what “not” excludes is there"
+
+    def keys(self) -> Keys | None:
+        return None
+
+
+def alternatives(place: str, values: Iterable[str]) -> Keys:
+    return tuple(((place, value),) for value in values)
+
+
+def every_clause(clauses: Iterable[Clause]) -> Iterator[Clause]:
+    """These and all that stand inside them."""
+    for clause in clauses:
+        yield clause
+        if isinstance(clause, AnyOf | NoneOf):
+            for block in clause.blocks:
+                yield from every_clause(block.clauses)
 
 
 def listed(values: Iterable[str]) -> str:

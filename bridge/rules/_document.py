@@ -74,9 +74,7 @@ def readable(text: str | bytes) -> str:
     if found := _UNREADABLE.search(text):
         place = spot_in(text, found.start())
         code = f"U+{ord(found.group()):04X}"
-        raise wrong(
-            place, f"the character {code} cannot stand in a rule file", "Delete it, or retype the line."
-        )
+        raise wrong(place, f"the character {code} cannot stand in a rule file", "Delete it, or retype the line.")
     if (size := len(text.encode())) > MOST_BYTES:
         raise _too_large(size)
     return text
@@ -141,9 +139,7 @@ def _document(events: Iterator[_Event]) -> Node | None:
     next(events)
     rest = next(events)
     if not isinstance(rest, yaml.StreamEndEvent):
-        raise wrong(
-            _at(rest), "a second document begins here", "Delete the line “---”: a rule file is one document."
-        )
+        raise wrong(_at(rest), "a second document begins here", "Delete the line “---”: a rule file is one document.")
     return None if isinstance(root, Scalar) and root.nothing else root
 
 
@@ -153,9 +149,7 @@ def _node(event: _Event, events: Iterator[_Event], depth: int) -> Node:
     if isinstance(event, yaml.ScalarEvent):
         return _scalar(event)
     if depth > DEEPEST:
-        raise wrong(
-            _at(event), f"this is nested more than {DEEPEST} deep", "Rules need five levels: close a bracket."
-        )
+        raise wrong(_at(event), f"this is nested more than {DEEPEST} deep", "Rules need five levels: close a bracket.")
     if isinstance(event, yaml.SequenceStartEvent):
         nodes: list[Node] = []
         while not isinstance(event := next(events), yaml.SequenceEndEvent):
@@ -191,13 +185,9 @@ def _scalar(event: _Event) -> Scalar:
 
 def _refuse_machinery(event: _Event) -> None:
     if isinstance(event, yaml.AliasEvent):
-        raise wrong(
-            _at(event), f"*{event.anchor} is a YAML alias, which rule files do not have", 'Quote it: "*…".'
-        )
+        raise wrong(_at(event), f"*{event.anchor} is a YAML alias, which rule files do not have", 'Quote it: "*…".')
     if event.anchor is not None:
-        raise wrong(
-            _at(event), f"&{event.anchor} is a YAML anchor, which rule files do not have", 'Quote it: "&…".'
-        )
+        raise wrong(_at(event), f"&{event.anchor} is a YAML anchor, which rule files do not have", 'Quote it: "&…".')
     if event.tag is not None:
         raise wrong(_at(event), "this is a YAML type tag, which rule files do not have", 'Quote it: "!…".')
 

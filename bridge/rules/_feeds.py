@@ -69,9 +69,7 @@ def _midnight(node: Node, date: str, what: str) -> float:
     try:
         return datetime.strptime(date, "%Y-%m-%d").replace(tzinfo=UTC).timestamp()
     except ValueError:
-        raise wrong(
-            node, f"{what}: there is no day {date}", "Write year-month-day, as in 2026-05-01."
-        ) from None
+        raise wrong(node, f"{what}: there is no day {date}", "Write year-month-day, as in 2026-05-01.") from None
 
 
 def _interval(node: Node, what: str) -> float:

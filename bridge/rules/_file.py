@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Literal
 
 from bridge.errors import ConfigError
 from bridge.link import Sighting
-from bridge.rules._clauses import Clause, Facts
+from bridge.rules._clauses import every_clause
 from bridge.rules._document import parse, place_of
+from bridge.rules._facts import FIELD, NOWHERE, Occasion
 from bridge.rules._faults import config_error, wrong
-from bridge.rules._title import Template
+from bridge.rules._index import Index
+from bridge.rules._measures import Amount, Has, OfPage
+from bridge.rules._rule import Rule
 
 READING = "reading"
 """The destination that is always there: the embedded list."""
@@ -66,63 +70,6 @@ class Defaults:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Then:
-    """What a rule does. `drop` is None, or the reason, which may be empty."""
-
-    tag: tuple[str, ...] = ()
-    untag: tuple[str, ...] = ()
-    title: Template | None = None
-    to: tuple[str, ...] = ()
-    drop: str | None = None
-    stop: bool = False
-
-    @property
-    def ends(self) -> bool:
-        return self.stop or self.drop is not None
-
-    def words(self, facts: Facts) -> str:
-        """What it does to this sighting: “tag paper; to research”."""
-        parts = {
-            "tag": ", ".join(self.tag),
-            "untag": ", ".join(self.untag),
-            "title": f"“{self.title.render(facts)}”" if self.title else "",
-            "to": ", ".join(self.to),
-            "drop": f"({self.drop})" if self.drop else "",
-        }
-        told = [f"{verb} {words}" for verb, words in parts.items() if words]
-        bare = [verb for verb, given in (("drop", self.drop == ""), ("stop", self.stop)) if given]
-        return "; ".join(told + bare)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """Applies when every clause of `conditions` holds and none of `exceptions`."""
-
-    name: str
-    conditions: tuple[Clause, ...] = ()
-    exceptions: tuple[Clause, ...] = ()
-    then: Then
-
-    def applies(self, facts: Facts) -> bool:
-        for clause in self.conditions:
-            if not clause.holds(facts):
-                return False
-        return not any(clause.holds(facts) for clause in self.exceptions)
-
-    def because(self, facts: Facts) -> str:
-        """The clauses that decide whether it applies, in words."""
-        for clause in self.conditions:
-            if not clause.holds(facts):
-                return clause.instead(facts)
-        for clause in self.exceptions:
-            if clause.holds(facts):
-                return f"unless: {clause.because(facts)}"
-        held = ", ".join(clause.because(facts) for clause in self.conditions) or "it has no condition"
-        excepted = ", ".join(clause.denied() for clause in self.exceptions)
-        return f"{held}; unless: {excepted}" if excepted else held
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Expect:
     """What a test wants of a decision; None: it does not say. Names and tags in any order."""
 
@@ -131,6 +78,10 @@ class Expect:
     to: tuple[str, ...] | None = None
     title: str | None = None
     dropped_by: str | None = None
+    url: str | None = None
+    note: str | None = None
+    held_by: str | None = None
+    delay: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +93,7 @@ class Test:
     line: int
     item: Sighting
     expect: Expect
+    occasion: Occasion = NOWHERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +101,8 @@ class RuleFile:
     """A rule file that can be used as it stands.
 
     `destinations`: name -> its options as plain data, `type` among them, not looked into; a secret in them is
-    `{"env": NAME}` or `{"file": PATH}`. `hash` tells one text from another.
+    `{"env": NAME}` or `{"file": PATH}`. `hash` tells one text from another. `asks` are the conditions on facts that
+    come with no arrival: seen, lang, type, words, minutes, image.
     """
 
     name: str
@@ -161,6 +114,13 @@ class RuleFile:
     defaults: Defaults = Defaults()
     rules: tuple[Rule, ...] = ()
     tests: tuple[Test, ...] = ()
+    index: Index = field(init=False, repr=False, compare=False)
+
+    asks: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "index", Index(self.rules))
+        object.__setattr__(self, "asks", frozenset(_asked(self.rules)))
 
     def problem(self, path: Sequence[str | int], message: str, meant: str = "") -> ConfigError:
         """The error for a place in this file that somebody else found wrong: `("destinations", "pocket", "tokne")`.
@@ -169,3 +129,12 @@ class RuleFile:
         """
         place = place_of(parse(self.text), path)
         return config_error(self.name, self.text, wrong(place, message, meant).faults)
+
+
+def _asked(rules: Iterable[Rule]) -> Iterator[str]:
+    for clause in every_clause(chain.from_iterable((*rule.conditions, *rule.exceptions) for rule in rules)):
+        match clause:
+            case Amount(key) | OfPage(key) if not key.startswith(FIELD):
+                yield key
+            case Has(parts) if "image" in parts:
+                yield "image"

@@ -52,9 +52,7 @@ def _sections(root: Node | None) -> dict[str, Any]:
         "tests": partial(tests, names=names),
     }
     if isinstance(root, Items):
-        raise wrong(
-            root, "the file begins with a list", "Begin with a section: “rules:”, and the list below it."
-        )
+        raise wrong(root, "the file begins with a list", "Begin with a section: “rules:”, and the list below it.")
     return block(root, "", readers)
 
 
@@ -78,9 +76,7 @@ def _destination_name(node: Node, what: str) -> str:
     if name == READING:
         raise wrong(node, f"“{READING}” is bridge's own list and always there", "Choose another name.")
     if not _DESTINATION.fullmatch(name):
-        raise wrong(
-            node, f"“{name}” is no name for a destination", "Use letters, digits, “-” and “_”: my-pocket."
-        )
+        raise wrong(node, f"“{name}” is no name for a destination", "Use letters, digits, “-” and “_”: my-pocket.")
     return name
 
 

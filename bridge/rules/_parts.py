@@ -28,9 +28,7 @@ class Names:
 def name(node: Node, what: str) -> str:
     name = tidy(text(node, what))
     if len(name) > LONGEST_NAME:
-        raise wrong(
-            node, f"{what} is longer than {LONGEST_NAME} characters", "Two or three words are enough."
-        )
+        raise wrong(node, f"{what} is longer than {LONGEST_NAME} characters", "Two or three words are enough.")
     return name
 
 
@@ -49,9 +47,7 @@ def address(node: Node, what: str) -> str:
     try:
         return web_address(text(node, what))
     except InvalidArrival as error:
-        raise wrong(
-            node, f"{what}: {error}", "Write a whole address, as in https://example.com/page."
-        ) from None
+        raise wrong(node, f"{what}: {error}", "Write a whole address, as in https://example.com/page.") from None
 
 
 def targets(names: Names) -> Reader[tuple[str, ...]]:
@@ -77,9 +73,7 @@ def unique(nodes: Sequence[Node], values: Sequence[str], key: str, message: str)
     faults: list[Fault] = []
     for node, value in zip(nodes, values, strict=True):
         if value in seen:
-            faults += wrong(
-                entry_of(node, key) or node, message.format(value), "Each may stand here once."
-            ).faults
+            faults += wrong(entry_of(node, key) or node, message.format(value), "Each may stand here once.").faults
         seen.add(value)
     if faults:
         raise Wrong(faults)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-LONGEST = 32
+LONGEST_PATH = 32
 """Steps in a path."""
 
 Step = str | int | None
@@ -28,7 +28,7 @@ def steps_of(path: str) -> tuple[Step, ...]:
     position = 0
     while position < len(path):
         found = _STEP.match(path, position)
-        if not found or len(steps) == LONGEST or (not position and path.startswith(".")):
+        if not found or len(steps) == LONGEST_PATH or (not position and path.startswith(".")):
             raise ValueError(path)
         quoted, bare, index = found.groups()
         steps.append(quoted or bare or (int(index) if index else None))
@@ -47,13 +47,19 @@ def path_of(steps: Sequence[Step]) -> str:
     return "".join(_spelled(step) for step in steps).removeprefix(".")
 
 
-def walk(value: Any, steps: Sequence[Step], at: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Any]]:
+def walk(
+    value: Any, steps: Sequence[Step], *, within: tuple[int, ...] = (), at: tuple[int, ...] = ()
+) -> Iterator[tuple[tuple[int, ...], Any]]:
     """What stands where the steps lead, each with the positions taken in lists on the way.
 
-    A key that meets a list goes on in each of its entries.
+    A key that meets a list goes on in each of its entries. `within` names the first of those positions: only what
+    stands beside something that was found there.
 
-    >>> list(walk({"items": [{"url": "a"}, {"url": "b"}]}, ("items", None, "url")))
+    >>> value = {"items": [{"url": "a", "tags": ["x"]}, {"url": "b", "tags": ["y", "z"]}]}
+    >>> list(walk(value, ("items", None, "url")))
     [((0,), 'a'), ((1,), 'b')]
+    >>> [found for _, found in walk(value, ("items", None, "tags", None), within=(1,))]
+    ['y', 'z']
     """
     if not steps:
         yield at, value
@@ -61,14 +67,19 @@ def walk(value: Any, steps: Sequence[Step], at: tuple[int, ...] = ()) -> Iterato
     first, rest = steps[0], steps[1:]
     match first, value:
         case str(), Mapping() if first in value:
-            yield from walk(value[first], rest, at)
+            yield from walk(value[first], rest, within=within, at=at)
         case int(), list() if first < len(value):
-            yield from walk(value[first], rest, at)
-        case (str() | None), list():
-            rest = steps if first else rest
-            for number, item in enumerate(value):
-                if not (first and isinstance(item, list)):
-                    yield from walk(item, rest, (*at, number))
+            yield from walk(value[first], rest, within=within, at=at)
+        case None, list():
+            for number in _entries(value, within[len(at) :]):
+                yield from walk(value[number], rest, within=within, at=(*at, number))
+        case str(), list() if not any(isinstance(item, list) for item in value):
+            yield from walk(value, (None, *steps), within=within, at=at)
+
+
+def _entries(items: Sequence[Any], within: tuple[int, ...]) -> Iterable[int]:
+    everywhere = range(len(items))
+    return (number for number in within[:1] if number in everywhere) if within else everywhere
 
 
 def _spelled(step: Step) -> str:

@@ -86,9 +86,7 @@ def syntax_fault(error: yaml.MarkedYAMLError, text: str) -> Wrong:
     at = _where(error)
     line = source_line(text, at.line)
     if tab := _TAB.match(line):
-        return wrong(
-            Spot(at.line, tab.end() - 1), "a tab indents this line", "Use blanks: two for each level."
-        )
+        return wrong(Spot(at.line, tab.end() - 1), "a tab indents this line", "Use blanks: two for each level.")
     if braces := _TITLE_BRACES.search(line):
         place = Spot(at.line, braces.end() - 1)
         return wrong(place, "a text with braces must be quoted", 'Quote it: title: "{feed}: {title}"')

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from bridge.link import tidy
-from bridge.rules._clauses import Facts
+from bridge.rules._facts import Facts
 
 FIELDS: dict[str, Callable[[Facts], str]] = {
     "title": lambda facts: facts.sighting.title,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from bridge.rules._document import Block, Items, Node, Scalar
@@ -56,22 +57,28 @@ _MEANT = {
 }
 
 
+Families = Mapping[str, Callable[[str], Reader[Any]]]
+"""The beginning of some keys -> what makes a reader for the rest of one: `field.` and `points`."""
+
+
 def block(
-    node: Node, what: str, readers: Mapping[str, Reader[Any]], required: Collection[str] = ()
+    node: Node,
+    what: str,
+    readers: Mapping[str, Reader[Any]],
+    required: Collection[str] = (),
+    families: Families = MappingProxyType({}),
 ) -> dict[str, Any]:
     """The values of a block's keys; every fault in it at once. `what` is empty for the file itself."""
     if not isinstance(node, Block):
         raise _no_block(node, what or "the rule file")
     if not node.entries:
-        raise wrong(
-            node, f"{what or 'the rule file'} is empty", f"Write one of these into it: {', '.join(readers)}."
-        )
+        raise wrong(node, f"{what or 'the rule file'} is empty", f"Write one of these into it: {', '.join(readers)}.")
     within = f" in {what}" if what else ""
     values: dict[str, Any] = {}
     faults: list[Fault] = []
     for word, value in node.entries:
         try:
-            values[word.value] = _reader(readers, word, within)(value, f"“{word.value}”{within}")
+            values[word.value] = _reader(readers, families, word, within)(value, f"“{word.value}”{within}")
         except Wrong as error:
             faults += error.faults
         if len(faults) >= ENOUGH_FAULTS:
@@ -107,9 +114,7 @@ def some(read: Reader[T]) -> Reader[tuple[T, ...]]:
         if not isinstance(node, Items):
             return (read(node, what),)
         if not node.nodes:
-            raise wrong(
-                node, f"{what} is an empty list", "Write something between the brackets, or remove the line."
-            )
+            raise wrong(node, f"{what} is an empty list", "Write something between the brackets, or remove the line.")
         return each(node.nodes, read, what)
 
     return reader
@@ -136,14 +141,10 @@ def a_list(node: Node, what: str) -> Sequence[Node]:
 def text(node: Node, what: str) -> str:
     """What is written, as it is written: `no`, `2024` and `12:30` are texts here."""
     if isinstance(node, Block) and node.braces:
-        raise wrong(
-            node, f"{what} is a text with braces, which must be quoted", 'Quote it: "{feed}: {title}"'
-        )
+        raise wrong(node, f"{what} is a text with braces, which must be quoted", 'Quote it: "{feed}: {title}"')
     if not isinstance(node, Scalar):
         found = "a list" if isinstance(node, Items) else "a block of keys"
-        raise wrong(
-            node, f"{what} must be a text, not {found}", "Write it in one line behind the colon, in quotes."
-        )
+        raise wrong(node, f"{what} must be a text, not {found}", "Write it in one line behind the colon, in quotes.")
     value = node.value.strip()
     if node.nothing or not value:
         raise _empty(node, what)
@@ -173,21 +174,26 @@ def truth(node: Node, what: str) -> bool:
 
 def suggestion(word: str, known: Collection[str]) -> str:
     """What was meant by a word that is not known."""
-    listed = f"Known here: {', '.join(sorted(known)[:20])}." if known else "None is known here yet."
+    listed = f"Known here: {', '.join(sorted(known)[:30])}." if known else "None is known here yet."
     meant = {word: word for word in known} | {word: key for word, key in _MEANT.items() if key in known}
     close = get_close_matches(word[:60].lower(), meant if len(meant) < MOST_COMPARED else (), 1)
     return f"Did you mean “{meant[close[0]]}”? {listed}" if close else listed
 
 
-def _reader(readers: Mapping[str, Reader[Any]], key: Scalar, within: str) -> Reader[Any]:
+def _reader(readers: Mapping[str, Reader[Any]], families: Families, key: Scalar, within: str) -> Reader[Any]:
     if reader := readers.get(key.value):
         return reader
+    for beginning, make in families.items():
+        if rest := key.value.removeprefix(beginning).strip() if key.value.startswith(beginning) else "":
+            return make(rest)
     word, colon, value = key.value.partition(":")
     if colon and word in readers:
-        raise wrong(
-            key, f"“{key.value}”{within} is one word", f"Write a blank behind the colon: “{word}: {value}”."
-        )
-    raise wrong(key, f"unknown key “{key.value}”{within}", suggestion(key.value, readers))
+        raise wrong(key, f"“{key.value}”{within} is one word", f"Write a blank behind the colon: “{word}: {value}”.")
+    raise wrong(
+        key,
+        f"unknown key “{key.value}”{within}",
+        suggestion(key.value, [*readers, *(f"{beginning}NAME" for beginning in families)]),
+    )
 
 
 def _missing(node: Node, what: str, key: str) -> Wrong:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
+from xml.parsers import expat
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import Field, File, parse_form, parse_options_header
@@ -40,6 +41,7 @@ _MOST_WRAPPINGS = 4  # JSON in a JSON string in a JSON string …
 
 _LOOKS_LIKE_JSON = re.compile(r'\s*[\[{"]')
 _LOOKS_LIKE_A_FORM = re.compile(r"[\w.\[\]%-]+=\S*\s*\Z")
+_LOOKS_LIKE_XML = re.compile(r"\s*<\?xml\b")
 _LOOKS_LIKE_AN_ADDRESS = re.compile(r"\s*https?://", re.IGNORECASE)
 
 _NAMED_ADDRESS = re.compile(
@@ -55,6 +57,9 @@ _CUT_NOTE = "the address may be cut short: an “&” in it was not encoded as %
 
 _BROKEN_JSON = "the body is not JSON that can be read; only addresses were taken from it"
 _BROKEN_MULTIPART = "the body is not valid multipart/form-data; it was read as far as it goes"
+
+_DEEPEST_ELEMENT = 64
+_XML_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
 
 _MARKUP_NAMES = re.compile(r"""\sxmlns(?::\w+)?\s*=\s*["'][^"']*["']|<![^<>]*>""")
 
@@ -81,7 +86,9 @@ def content(body: bytes, content_type: str) -> Content:
         return Content(text)
     if media == "application/x-www-form-urlencoded" or _LOOKS_LIKE_A_FORM.match(text):
         return form(body, options.get("charset", ""))
-    return Content(_without_markup(text) if media.endswith(("xml", "html")) else text)
+    if media.endswith("xml") or _LOOKS_LIKE_XML.match(text):
+        return Content(xml_value(text) or _without_markup(text))
+    return Content(_without_markup(text) if media.endswith("html") else text)
 
 
 def form(encoded: bytes, charset: str = "") -> Content:
@@ -102,6 +109,62 @@ def json_value(text: str) -> Any:
             break
         value = _loads(value) or value
     return value
+
+
+def xml_value(text: str) -> Any:
+    """XML as JSON would say it, or None: an element is its text, or an object of its attributes and elements.
+
+    It may have several roots, as some senders do. A document type, and with it every entity of its own, is refused.
+
+    >>> xml_value('<a href="x"><tag>b</tag><tag>c</tag></a>')
+    {'a': {'href': 'x', 'tag': ['b', 'c']}}
+    """
+    tree = _Tree()
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = tree.begin
+    parser.EndElementHandler = tree.end
+    parser.CharacterDataHandler = tree.text
+    try:
+        # Inside a root of ours a document type is a syntax error.
+        parser.Parse(f"<r>{_XML_DECLARATION.sub('', text)}</r>", True)
+    except (expat.ExpatError, UnicodeEncodeError, _TooDeep):
+        return None
+    return tree.value
+
+
+class _TooDeep(Exception):  # noqa: N818
+    pass
+
+
+class _Tree:
+    """Gathers what the parser tells. `value` is the whole when it has finished."""
+
+    def __init__(self) -> None:
+        self.value: Any = None
+        self._open: list[tuple[dict[str, list[Any]], list[str]]] = []
+
+    def begin(self, _name: str, attributes: dict[str, str]) -> None:
+        if len(self._open) > _DEEPEST_ELEMENT:
+            raise _TooDeep
+        named = {_local(name): [value] for name, value in attributes.items() if not name.startswith("xmlns")}
+        self._open.append((named, []))
+
+    def text(self, data: str) -> None:
+        self._open[-1][1].append(data)
+
+    def end(self, name: str) -> None:
+        named, parts = self._open.pop()
+        text = "".join(parts).strip()
+        if named and text:
+            named.setdefault("text", []).append(text)
+        value = {key: values if len(values) > 1 else values[0] for key, values in named.items()} or text
+        if self._open:
+            self._open[-1][0].setdefault(_local(name), []).append(value)
+        self.value = value
+
+
+def _local(name: str) -> str:
+    return name.rpartition(":")[2]
 
 
 def _loads(text: str) -> Any:
@@ -170,9 +233,7 @@ def _gathered(fields: Iterable[tuple[str, str]]) -> dict[str, str | list[str]]:
 
 def _media_type(content_type: str | None) -> tuple[str, dict[str, str]]:
     media, options = parse_options_header((content_type or "").encode("latin-1", "replace"))
-    return media.decode("latin-1"), {
-        name.decode("latin-1"): v.decode("latin-1") for name, v in options.items()
-    }
+    return media.decode("latin-1"), {name.decode("latin-1"): v.decode("latin-1") for name, v in options.items()}
 
 
 def _decoded(body: bytes, charset: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from bridge.link import LONGEST_TEXT, MOST_TAGS
@@ -43,6 +44,7 @@ _BYSTANDERS = frozenset(
     "author user sender owner actor account assignee reviewer creator organization feed from".split()
 )
 
+_LONGEST_KNOWN = 32
 _NO_LETTER = re.compile(r"[\W_]")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
 _WEB = re.compile(r"https?://", re.IGNORECASE)
@@ -77,22 +79,28 @@ def find(value: Any) -> list[Found]:
     return _carried(value, DEEPEST) or _mentioned(value, DEEPEST)
 
 
+def carried(value: Any) -> list[Found]:
+    """The links in a value that somebody says holds them: what is no address is found too, as it stands there."""
+    return _claimed(value, DEEPEST)
+
+
 def described(found: Sequence[Found], fields: Any) -> list[Found]:
     """`found` with what `fields` say where they say nothing themselves. Several share the tags and no more."""
-    if not isinstance(fields, Mapping):
+    if not isinstance(fields, Mapping) or not fields:
         return list(found)
-    tags = _tags(fields)
+    by_key = {_folded(key): value for key, value in fields.items()}
+    tags = _tags(by_key)
     if len(found) != 1:
         return [replace(link, tags=link.tags or tags) for link in found]
     [link] = found
-    title = _first(fields, _TITLE)
+    title = _first(by_key, _TITLE)
     return [
         replace(
             link,
             title=link.title or ("" if _NOTHING_BUT_AN_ADDRESS.match(title) else title),
             tags=link.tags or tags,
-            note=link.note or _first(fields, _NOTE),
-            text=link.text or _first(fields, _TEXT),
+            note=link.note or _first(by_key, _NOTE),
+            text=link.text or _first(by_key, _TEXT),
         )
     ]
 
@@ -139,9 +147,7 @@ def _claimed(value: Any, depth: int) -> list[Found]:
             return [
                 found
                 for item in value
-                for found in (
-                    _claimed_text(item.strip()) if isinstance(item, str) else _carried(item, depth - 1)
-                )
+                for found in (_claimed_text(item.strip()) if isinstance(item, str) else _carried(item, depth - 1))
             ]
         case _:
             return _carried(value, depth)
@@ -210,29 +216,42 @@ def _may_hold(item: Any) -> bool:
     return not isinstance(item, str) or "://" in item
 
 
-def _first(fields: Mapping[str, Any], keys: Iterable[str]) -> str:
-    texts = {_folded(key): value for key, value in fields.items() if isinstance(value, str) and value.strip()}
-    return next((texts[key].strip()[:LONGEST_TEXT] for key in keys if key in texts), "")
+def _first(by_key: Mapping[str, Any], keys: Iterable[str]) -> str:
+    for key in keys:
+        value = by_key.get(key)
+        if isinstance(value, str) and (text := value.strip()):
+            return text[:LONGEST_TEXT]
+    return ""
 
 
-def _tags(fields: Mapping[str, Any]) -> tuple[str, ...]:
-    by_key = {_folded(key): value for key, value in fields.items()}
-    named = (tuple(_tag_names(by_key[key])) for key in _TAGS if key in by_key)
+def _tags(by_key: Mapping[str, Any]) -> tuple[str, ...]:
+    named = (tuple(tag_names(by_key[key])) for key in _TAGS if key in by_key)
     return next((tags[:MOST_TAGS] for tags in named if tags), ())
 
 
-def _tag_names(value: Any) -> Iterable[str]:
+def tag_names(value: Any) -> Iterable[str]:
+    """The tags in a text with commas or `#`, a list of texts or of objects with names."""
     if isinstance(value, str) and value.startswith("["):
         value = json_value(value) or value
     match value:
         case str():
             return (tag.strip() for tag in _BETWEEN_TAGS.split(value) if tag.strip())
         case list():
-            names = (_first(tag, _TAG_NAMES) if isinstance(tag, Mapping) else tag for tag in value)
+            names = (
+                _first({_folded(key): name for key, name in tag.items()}, _TAG_NAMES)
+                if isinstance(tag, Mapping)
+                else tag
+                for tag in value
+            )
             return (name.strip() for name in names if isinstance(name, str) and name.strip())
         case _:
             return ()
 
 
 def _folded(key: str) -> str:
+    return _known_fold(key) if len(key) <= _LONGEST_KNOWN else _NO_LETTER.sub("", key).lower()
+
+
+@lru_cache(maxsize=2048)
+def _known_fold(key: str) -> str:
     return _NO_LETTER.sub("", key).lower()

@@ -128,7 +128,8 @@ HEADERS = {"hmac-sha1": "x-hub-signature", "hmac-sha256": "x-hub-signature-256",
 
 def proves(scheme: str, header: str, secrets: Iterable[bytes], knock: Knock) -> bool:
     """Whether the request knows one of the secrets. All are tried: time does not tell which."""
-    return any([SCHEMES[scheme](knock, secret, header) for secret in secrets])
+    proven = [SCHEMES[scheme](knock, secret, header) for secret in secrets]
+    return any(proven)
 
 
 def unusable(scheme: str, secret: bytes) -> str:

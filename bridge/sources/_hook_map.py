@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bridge.rules import path_of, steps_of, walk
+from bridge.rules import LONGEST_PATH, path_of, steps_of, walk
 from bridge.sources._finder import DEEPEST, Found, carried, find, tag_names
 
 FACTS = ("url", "title", "tags", "note")
@@ -16,7 +15,7 @@ Where = Mapping[str, Sequence[str]]
 """A fact -> paths to it, the first that leads to something counts."""
 
 MOST_LEAVES = 20_000
-_IN_LINE = re.compile(r"\s+")
+_NOTHING: tuple[Any, ...] = ("", None, [], {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ def mapped(value: Any, where: Where) -> list[Found]:
     """
     if not where.get("url"):
         return [_with_facts(link, value, where, ()) for link in find(value)]
-    leaves = _by_place(value, where["url"])
+    leaves = _by_entry(value, where["url"])
     return [_with_facts(link, value, where, leaf.at) for leaf in leaves for link in carried(leaf.value)]
 
 
@@ -61,7 +60,8 @@ def proposal(value: Any, found: Sequence[Found]) -> dict[str, str]:
     first = found[0]
     wanted = {"url": first.url, "title": first.title, "note": first.note}
     proposed: dict[str, str] = {}
-    for steps, leaf in leaves_of(value):
+    reachable = ((steps, leaf) for steps, leaf in leaves_of(value) if 0 < len(steps) <= LONGEST_PATH)
+    for steps, leaf in reachable:
         for fact, text in wanted.items():
             if text and fact not in proposed and isinstance(leaf, str) and _says(leaf, text, fact):
                 proposed[fact] = path_of(steps)
@@ -91,17 +91,52 @@ def leaves_of(value: Any) -> Iterator[tuple[tuple[str | None, ...], Any]]:
 
 
 def _with_facts(link: Found, value: Any, where: Where, at: tuple[int, ...]) -> Found:
-    title, note = (_text(_beside(value, where.get(fact, ()), at)) for fact in ("title", "note"))
+    title, note = (_text(value, where.get(fact, ()), at) for fact in ("title", "note"))
     tags = tuple(tag for leaf in _beside(value, where.get("tags", ()), at) for tag in _tags(leaf))
     return replace(link, title=title or link.title, note=note or link.note, tags=tags or link.tags)
 
 
-def _by_place(value: Any, paths: Sequence[str]) -> list[_Leaf]:
-    """One leaf for every entry, in order: of the first path that has something there."""
+def _by_entry(value: Any, paths: Sequence[str]) -> list[_Leaf]:
+    """Of each entry what the first path has that has something there, in order."""
     found: dict[tuple[int, ...], _Leaf] = {}
+    above: set[tuple[int, ...]] = set()
     for path in paths:
-        for at, leaf in walk(value, steps_of(path)):
-            known = any(_same_entry(at, other) for other in found)
-            if leaf not in ("", None, [], {}) and (not known or found.get(at) is None and _only(found, at, path)):
-                found[at] = _Leaf(at, leaf)
+        leaves = [_Leaf(at, leaf) for at, leaf in walk(value, steps_of(path)) if leaf not in _NOTHING]
+        new = [leaf for leaf in leaves if leaf.at not in above and not _above(leaf.at) & found.keys()]
+        found |= {leaf.at: leaf for leaf in new}
+        above |= {upper for leaf in new for upper in _above(leaf.at)}
     return sorted(found.values(), key=lambda leaf: leaf.at)
+
+
+def _above(at: tuple[int, ...]) -> set[tuple[int, ...]]:
+    """The place itself and all that contain it."""
+    return {at[:length] for length in range(len(at) + 1)}
+
+
+def _beside(value: Any, paths: Sequence[str], at: tuple[int, ...]) -> list[Any]:
+    for path in paths:
+        if leaves := [leaf for _, leaf in walk(value, steps_of(path), within=at) if leaf not in _NOTHING]:
+            return leaves
+    return []
+
+
+def _text(value: Any, paths: Sequence[str], at: tuple[int, ...]) -> str:
+    return next((leaf.strip() for leaf in _beside(value, paths, at) if isinstance(leaf, str)), "")
+
+
+def _tags(leaf: Any) -> Iterable[str]:
+    return leaf if isinstance(leaf, Mapping) else tag_names(leaf)
+
+
+def _says(leaf: str, text: str, fact: str) -> bool:
+    return text in leaf if fact == "url" else leaf.strip() == text
+
+
+def _contents(value: Any) -> str:
+    match value:
+        case Mapping():
+            return ", ".join(str(key)[:40] for key in list(value)[:10]) or "nothing"
+        case list():
+            return f"a list of {len(value)}"
+        case _:
+            return "a text" if value else "nothing"

@@ -5,79 +5,70 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from html import escape
 from http import HTTPStatus
 from typing import Any
 
 from starlette.responses import Response
 
-from bridge.link import canonical
+from bridge.link import canonical, host
 from bridge.reading_list import DELETED, Item, Page, Query
+from bridge.sources._pocket_request import BadRequest
 
 MOST_ACTIONS = 30
 """Advertised; any number is taken."""
 
 _NEVER = "0000-00-00 00:00:00"
 
-# Announced, not enforced.
-_LIMITS = {
-    "X-Limit-User-Limit": "320",
-    "X-Limit-User-Remaining": "320",
-    "X-Limit-User-Reset": "3600",
-    "X-Limit-Key-Limit": "10000",
-    "X-Limit-Key-Remaining": "10000",
-    "X-Limit-Key-Reset": "3600",
-}
-_EXPOSED = ", ".join(("Status", "X-Error", "X-Error-Code", "X-Source", "Retry-After", *_LIMITS))
+_EXPOSED = (
+    "Status, X-Error, X-Error-Code, X-Source, Retry-After, X-Limit-User-Limit, X-Limit-User-Remaining,"
+    " X-Limit-User-Reset, X-Limit-Key-Limit, X-Limit-Key-Remaining, X-Limit-Key-Reset"
+)
 
 Wire = dict[str, Any]
 
 
-def success(body: Wire, *, origin: str = "") -> Response:
-    return _response(200, body, {}, origin)
+def success(body: Wire) -> Response:
+    return Response(json.dumps(body, separators=(",", ":")), media_type="application/json")
 
 
-def failure(
-    status: int, code: int, words: str, *, headers: Mapping[str, str] | None = None, origin: str = ""
-) -> Response:
-    """`words` stand in the body and, in ASCII, in X-Error."""
-    errors = {"X-Error": _ascii(words), "X-Error-Code": str(code), **(headers or {})}
-    return _response(status, {"error": words}, errors, origin)
+def failure(refusal: BadRequest) -> Response:
+    """Its words stand in the body and, in ASCII, in X-Error."""
+    body = json.dumps({"error": str(refusal)}, separators=(",", ":"))
+    return Response(body, refusal.status, errors(refusal), media_type="application/json")
 
 
-def preflight(origin: str) -> Response:
+def errors(refusal: BadRequest) -> dict[str, str]:
+    """The headers that say what is wrong."""
+    return {"X-Error": _ascii(str(refusal)), "X-Error-Code": str(refusal.code), **(refusal.headers or {})}
+
+
+def preflight() -> Response:
     """The answer to a browser that asks whether a page of another site may call."""
     allowed = {
         "Access-Control-Allow-Methods": "GET, POST",
         "Access-Control-Allow-Headers": "Content-Type, X-Accept",
         "Access-Control-Max-Age": "86400",
     }
-    return _response(200, {}, allowed, origin)
+    return Response("{}", 200, allowed, media_type="application/json")
 
 
-def _response(status: int, body: Wire, headers: Mapping[str, str], origin: str) -> Response:
-    return Response(
-        json.dumps(body, separators=(",", ":")),
-        status,
-        {
-            "X-Source": "Pocket",
-            "Status": f"{status} {HTTPStatus(status).phrase}",
-            "Cache-Control": "private",
-            **_LIMITS,
-            **headers,
-            **(_cross_origin(origin) if origin else {}),
-        },
-        media_type="application/json",
-    )
+def stamp(response: Response, limits: Mapping[str, str]) -> None:
+    """What every answer has, whatever became of the request."""
+    status = response.status_code
+    response.headers["X-Source"] = "Pocket"
+    response.headers["Status"] = f"{status} {HTTPStatus(status).phrase}"
+    response.headers.setdefault("Cache-Control", "private")
+    response.headers.update(limits)
 
 
-def _cross_origin(origin: str) -> Mapping[str, str]:
-    # Extensions and pages of any origin may call: what opens the door is a token in the request, never a cookie.
-    return {
-        "Access-Control-Allow-Origin": origin,
-        "Access-Control-Allow-Credentials": "true",
-        "Access-Control-Expose-Headers": _EXPOSED,
-        "Vary": "Origin",
-    }
+def open_to(response: Response, origin: str) -> None:
+    """Extensions and pages of any origin may call: what opens the door is a token in the request, never a cookie."""
+    if origin:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Allow-Credentials"] = "true"
+        response.headers["Access-Control-Expose-Headers"] = _EXPOSED
+        response.headers["Vary"] = "Origin"
 
 
 def _ascii(words: str) -> str:
@@ -227,4 +218,31 @@ def account(name: str) -> Wire:
         "premium_alltime_status": "0",
         "premium_on_trial": "0",
         "annotations_per_article_limit": 0,
+    }
+
+
+def article(url: str) -> Wire:
+    """The parser's answer for a page that was not read: its address as the whole article."""
+    link = escape(url)
+    return {
+        "resolved_id": "0",
+        "resolvedUrl": url,
+        "host": host(url),
+        "title": url,
+        "datePublished": "",
+        "timePublished": 0,
+        "responseCode": "200",
+        "excerpt": "",
+        "authors": [],
+        "images": {},
+        "videos": [],
+        "wordCount": 0,
+        "isArticle": 1,
+        "isVideo": 0,
+        "isIndex": 0,
+        "usedFallback": 1,
+        "requiresLogin": 0,
+        "lang": "",
+        "topImageUrl": "",
+        "article": f'<p>The text of this page is not kept here. Read it at <a href="{link}">{link}</a>.</p>',
     }

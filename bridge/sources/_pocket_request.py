@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote
 
@@ -37,7 +37,7 @@ NOTED = frozenset(
 )
 """Actions that tell what a reader did. They are taken and change nothing."""
 
-_PLAIN_ACTIONS = frozenset({"archive", "readd", "favorite", "unfavorite", "delete", "tags_clear"})
+_PLAIN_ACTIONS = frozenset("archive readd favorite unfavorite delete tags_clear undo_archive undo_delete".split())
 
 _LONGEST_FIELD = 16 * 1024 * 1024  # a batch of actions is one field; the body as a whole is capped before
 _LAST_SECOND = 10**11  # what is greater counts milliseconds
@@ -180,16 +180,16 @@ def _whole(value: Any) -> int | None:
             return None
 
 
-def _number(asked: Parameters, name: str, *, least: int = 0, most: int = 10**18) -> int | None:
+def number(asked: Parameters, name: str, *, least: int = 0, most: int = 10**18) -> int | None:
     """None: it was not asked for."""
     value = asked.get(name)
     if value is None or value == "":
         return None
-    number = _whole(value)
-    if number is None or not least <= number <= most:
+    whole = _whole(value)
+    if whole is None or not least <= whole <= most:
         words = f"{name} must be a whole number from {least}" + (f" to {most}" if most < 10**18 else "")
         raise BadRequest(words)
-    return number
+    return whole
 
 
 def flag(asked: Parameters, name: str) -> bool | None:
@@ -341,7 +341,52 @@ def _time(entry: Parameters, now: int) -> int | None:
     return None if number is None or number < 0 else min(_seconds(number), now)
 
 
+# -- version 2 -----------------------------------------------------------------------------------------------------
+
+_CHANGES = {"new": "add", "read": "archive", "update_title": "retitle", "update_tags": "tags_replace"}
+
+
+def changes(asked: Parameters, now: int) -> list[Action]:
+    """What a call of /v2/send asks for: four lists of links. A link that is none is passed over."""
+    read = [
+        _change(name, entry, now) for group, name in _CHANGES.items() for entry in _entries(asked.get(group), group)
+    ]
+    return [action for action in read if action is not None]
+
+
+def _entries(value: Any, group: str) -> list[Any]:
+    """An object with the keys "0", "1" and so on, or a list; as JSON, or as it is."""
+    for _ in range(_MOST_ENCODINGS):
+        if isinstance(value, str) and value:
+            value = _unwrapped(value)
+    match value:
+        case None | "":
+            return []
+        case list():
+            return value
+        case {"url": _}:
+            return [value]
+        case dict():
+            return list(value.values())
+        case _:
+            raise BadRequest(f'{group} must be JSON like {{"0": {{"url": "https://example.com/"}}}}')
+
+
+def _change(name: str, entry: Any, now: int) -> Action | None:
+    if not isinstance(entry, dict):
+        return None
+    try:
+        wanted = add(entry, now)
+    except BadRequest:
+        return None
+    return replace(wanted, name=name)
+
+
 # -- get -----------------------------------------------------------------------------------------------------------
+
+
+def since(asked: Parameters) -> int:
+    return _seconds(number(asked, "since") or 0)
 
 
 def query(asked: Parameters) -> Query:
@@ -353,11 +398,11 @@ def query(asked: Parameters) -> Query:
         tag=tidy(text(asked.get("tag"))),
         search=search,
         domain=text(asked.get("domain")).removeprefix("www."),
-        since=_seconds(_number(asked, "since") or 0),
-        updated_before=_seconds(_number(asked, "updatedBefore") or 0),
+        since=since(asked),
+        updated_before=_seconds(number(asked, "updatedBefore") or 0),
         sort=_choice(asked, "sort", _SORTS, "newest"),
-        count=_number(asked, "count", least=1, most=MOST_ITEMS),
-        offset=_number(asked, "offset") or 0,
+        count=number(asked, "count", least=1, most=MOST_ITEMS),
+        offset=number(asked, "offset") or 0,
         total=bool(flag(asked, "total")) or bool(search),
         taglist=bool(flag(asked, "taglist")) or bool(flag(asked, "forcetaglist")),
     )

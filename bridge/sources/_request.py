@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
@@ -14,7 +14,8 @@ from bridge.ports import DAY, HOUR, Key
 
 KEPT_HEADERS = frozenset(
     "content-type user-agent webhook-id webhook-timestamp svix-id svix-timestamp idempotency-key "
-    "x-github-event x-github-delivery x-gitlab-event x-gitlab-event-uuid x-miniflux-event-type "
+    "x-github-event x-github-delivery x-gitlab-event x-gitlab-event-uuid x-gitea-event x-gitea-delivery "
+    "x-event-key x-request-uuid x-miniflux-event-type x-slack-retry-num x-slack-request-timestamp "
     "ce-specversion ce-type ce-id ce-source ce-subject ce-time".split()
 )
 """What is kept of the headers. Credentials and signatures are not among them and must never be."""
@@ -23,12 +24,15 @@ SECRET_FIELDS = frozenset("token access_token api_key apikey key auth authorizat
 """Query fields that are not kept."""
 
 # In the order of trust: a retry repeats the first of these that its sender knows.
-_DELIVERY_IDS = "webhook-id svix-id x-github-delivery idempotency-key x-gitlab-event-uuid ce-id".split()
+DELIVERY_IDS = "webhook-id svix-id x-github-delivery idempotency-key x-gitlab-event-uuid ce-id".split()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookRequest:
-    """`hook` is empty for /save. `query` is the encoded query string, `headers` are those of KEPT_HEADERS."""
+    """`hook` is empty for /save. `query` is the encoded query string, `headers` are those of KEPT_HEADERS.
+
+    `kind` and `where` are the hook's at the time it came: they say how it is to be read.
+    """
 
     hook: str
     method: str = "POST"
@@ -36,6 +40,8 @@ class HookRequest:
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    kind: str = "generic"
+    where: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def content_type(self) -> str:
@@ -43,14 +49,20 @@ class HookRequest:
 
     @property
     def key(self) -> Key:
-        """A delivery is known for 7 days by the id its sender gave it, else for an hour by what it says."""
+        return self.key_by()
+
+    def key_by(self, ids: Sequence[str] = DELIVERY_IDS, in_body: Sequence[str] = (), keep: float = HOUR) -> Key:
+        """A delivery is known for 7 days by the id its sender gave it, in one of the headers `ids` or in its body,
+        else by what it says: for `keep` seconds."""
         scope = f"hook:{self.hook}" if self.hook else "save"
-        for name in _DELIVERY_IDS:
+        for name in ids:
             if value := self.headers.get(name, "").strip():
                 origin = self.headers.get("ce-source", "") if name == "ce-id" else ""
                 return Key(scope, f"{name} {_digest(origin.encode(), value.encode())}", 7 * DAY)
+        if in_body:
+            return Key(scope, f"id {_digest(*(part.encode('utf-8', 'replace') for part in in_body))}", 7 * DAY)
         said = _digest(self.query.encode(), self.content_type.encode(), self.body)
-        return Key(scope, f"sha256 {said}", HOUR)
+        return Key(scope, f"sha256 {said}", keep)
 
     def raw(self) -> str:
         """JSON text; the body is in it as text where it is UTF-8, else in base64."""
@@ -60,6 +72,8 @@ class HookRequest:
             "hook": self.hook,
             "query": self.query,
             "headers": self.headers,
+            "kind": self.kind,
+            "where": self.where,
         }
         try:
             return json.dumps(kept | {"body": self.body.decode()})
@@ -67,15 +81,17 @@ class HookRequest:
             return json.dumps(kept | {"body_base64": base64.b64encode(self.body).decode()})
 
 
-async def captured(request: Request, *, hook: str) -> HookRequest:
-    """What is kept of a request, with its whole body. Raises ClientDisconnect when the body ends early."""
+def captured(request: Request, body: bytes, *, hook: str, kind: str, where: Mapping[str, Sequence[str]]) -> HookRequest:
+    """What is kept of a request."""
     return HookRequest(
         hook=hook,
         method=request.method,
         path=request.scope["path"],
         query=without_secrets(request.scope["query_string"].decode("latin-1")),
         headers={name: value for name, value in request.headers.items() if name in KEPT_HEADERS},
-        body=await request.body(),
+        body=body,
+        kind=kind,
+        where=where,
     )
 
 

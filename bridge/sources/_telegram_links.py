@@ -25,6 +25,8 @@ _FILE_ENDINGS = frozenset({"md", "mov", "py", "rs", "sh", "zip"})
 
 _ENTITY_TEXTS = (("text", "entities"), ("caption", "caption_entities"))
 _OF_INTEREST = (MessageEntity.URL, MessageEntity.TEXT_LINK, MessageEntity.HASHTAG)
+_COMMAND = re.compile(r"\A/\w+(@\w+)?")
+_CHOICE = re.compile(r"(?<!\S)!(\w[\w-]*)(?!\S)")
 _POLL_TEXTS = ("question", "description", "explanation")
 
 _WORDED = (
@@ -58,11 +60,12 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """All that a message says which matters here."""
+    """All that a message says which matters here. `comment` is its text without links, hashtags and commands."""
 
     text: str
     mentions: Sequence[Mention]
     tags: Sequence[str]
+    comment: str = ""
 
 
 def contents(message: Json) -> Contents:
@@ -87,7 +90,41 @@ def contents(message: Json) -> Contents:
             *(_hashtag(words) for entity, words in marked if entity.type == MessageEntity.HASHTAG),
             *(_hashtag(part["hashtag"]) for part in rich if _is_rich(part, "hashtag", "hashtag")),
         ],
+        comment=_comment(*texts[0]) if texts and "forward_origin" not in message else "",
     )
+
+
+def quoted(message: Json) -> Contents:
+    """What stands in the message that this one answers, in this chat or in another."""
+    answered = _object(message.get("reply_to_message"))
+    elsewhere = _object(message.get("external_reply"))
+    said, post = contents(answered), public_post(answered) or public_post(_as_forwarded(elsewhere))
+    mentions = [*said.mentions, *_preview(elsewhere.get("link_preview_options"))]
+    return Contents(said.text, mentions or ([post] if post else []), said.tags)
+
+
+def chosen(text: str) -> list[str]:
+    """The connections that `!name` asks for.
+
+    >>> chosen("!kobo https://example.com/!x so good!")
+    ['kobo']
+    """
+    return _CHOICE.findall(text)
+
+
+def _as_forwarded(elsewhere: Json) -> Json:
+    return {"forward_origin": elsewhere.get("origin")}
+
+
+def _comment(text: str, entities: Iterable[Json]) -> str:
+    """A person's own words about the links."""
+    units = bytearray(text.encode("utf-16-le"))
+    for entity, words in _marked(text, entities):
+        if entity.type != MessageEntity.TEXT_LINK:
+            start = 2 * entity.offset
+            units[start : start + len(words.encode("utf-16-le"))] = " ".encode("utf-16-le") * entity.length
+    rest = _COMMAND.sub("", units.decode("utf-16-le", "replace"))
+    return tidy(_CHOICE.sub(" ", rest))
 
 
 def public_post(message: Json) -> Mention | None:

@@ -10,7 +10,9 @@ from bridge.errors import InvalidArrival
 
 Json = dict[str, Any]
 
-ASKED_FOR = ("message", "edited_message", "channel_post", "edited_channel_post")
+PRESS = "callback_query"
+
+ASKED_FOR = ("message", "edited_message", "channel_post", "edited_channel_post", PRESS)
 """The kinds of update we ask Telegram for."""
 
 _READABLE = (*ASKED_FOR, "guest_message")
@@ -36,9 +38,14 @@ def loads(raw: str) -> Json:
         update = json.loads(raw)
     except (ValueError, RecursionError):
         raise InvalidArrival("the update is not JSON") from None
-    if update_id(update) is None:
+    return understood(update)
+
+
+def understood(element: object) -> Json:
+    """The element as an update. Raises InvalidArrival."""
+    if not isinstance(element, dict) or update_id(element) is None:
         raise InvalidArrival("the update has no update_id")
-    return update  # type: ignore[no-any-return]  # update_id() has seen that it is an object
+    return element
 
 
 def kind(update: Json) -> str:
@@ -47,16 +54,34 @@ def kind(update: Json) -> str:
 
 
 def message_in(update: Json) -> Json | None:
-    """The message of an update, None for kinds that hold none. Raises InvalidArrival when it is broken."""
+    """The message of an update, None for kinds that hold none. Raises InvalidArrival when it is broken.
+
+    Of a press it is the message the button stands under, as if who pressed it had written it, without any words.
+    """
     name = kind(update)
     if not name:
         return None
-    message = update[name]
-    if not isinstance(message, dict):
+    found = update[name]
+    if not isinstance(found, dict):
         raise InvalidArrival(f"its {name} is not an object")
+    message: Json = _pressed(found) if name == PRESS else found
     _number(message, "message_id", f"its {name} has no message_id")
     chat_of(message)
     return message
+
+
+def _pressed(press: Json) -> Json:
+    under = press.get("message")
+    if not isinstance(under, dict):
+        raise InvalidArrival("the message of this button is gone")
+    return {"message_id": under.get("message_id"), "chat": under.get("chat"), "from": press.get("from")}
+
+
+def identity(bot_id: str, message: Json) -> str:
+    """What a message shares with its later edits, and with the other messages of its album."""
+    album = message.get("media_group_id")
+    own = f"album-{album}" if isinstance(album, str) else str(message.get("message_id"))
+    return f"telegram:{bot_id}:{chat_of(message)}:{own}"
 
 
 def chat_of(message: Json) -> int:

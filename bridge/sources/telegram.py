@@ -1,53 +1,65 @@
 """Telegram: messages to a bot become arrivals, and each is answered with what became of its links.
 
     getUpdates -> one unit (raw updates, offset) -> the next getUpdates confirms them
+    POST /telegram -> one unit (the raw update) -> 200
 
 An update counts as received by Telegram's server when a call carries a higher offset, so the offset is raised after
 the commit and never before. Update ids may begin anew at a random number: the offset is the last one received plus
-one, never the highest.
+one, never the highest. Both ways lead to the same inbox under the same keys, so changing between them loses nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import hmac
 import json
 import logging
 import random
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from starlette.routing import BaseRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
 from bridge.delivery import backoff
 from bridge.errors import InvalidArrival, SourceError, StoreError
 from bridge.net import Door
 from bridge.ports import DAY, Arrival, Cursor, Inbox, Key, Report
 from bridge.sources._telegram_api import BotApi, BotError
-from bridge.sources._telegram_read import read
-from bridge.sources._telegram_reply import Replies
+from bridge.sources._telegram_guests import Guests, moves
+from bridge.sources._telegram_read import COMMANDS, read
+from bridge.sources._telegram_reply import Replies, Style
 from bridge.sources._telegram_update import (
     ASKED_FOR,
+    PRESS,
     Json,
     chat_of,
     command,
-    loads,
+    identity,
+    kind,
     message_in,
     senders,
+    understood,
     update_id,
 )
 
 __all__ = ["Telegram", "read"]
 
+PATH = "/telegram"
+
 _MOST_UPDATES = 100
 _KEPT = 2 * DAY  # Telegram keeps updates for a day, and may use their ids again much later
-_MOST_NAMED = 1000
+_ALBUM_SECONDS = 1.5  # the pictures of an album come one by one, and nothing says which is the last
 _SOON = 1.0
 _LONGEST_BACKOFF = 60.0
 _LONGEST_CONFLICT = 60.0
 _LONGEST_ASKED_FOR = 3600.0
 _WRONG_TOKEN = 60.0
 _LONGEST_WRONG_TOKEN = 600.0
+_WATCH_SECONDS = 300.0
 
 log = logging.getLogger(__name__)
 
@@ -55,13 +67,13 @@ T = TypeVar("T")
 
 
 class Telegram:
-    """Source and reporter of one bot. `net` must reach `api`; `allow` are the ids that may save, empty: nobody.
+    """Source and reporter of one bot. `net` must reach `api`; `allow` are the ids that may write, empty: nobody.
 
-    `strangers` counts the updates of everybody else; they are confirmed and not stored.
+    With a `public_url` Telegram brings the updates there, without one they are fetched. `answer` says how people are
+    told; `others` are connections that an answer offers besides the embedded list.
     """
 
     name = "telegram"
-    routes: Sequence[BaseRoute] = ()
 
     def __init__(
         self,
@@ -74,38 +86,49 @@ class Telegram:
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         poll_seconds: int = 25,
+        public_url: str = "",
+        answer: Style = "line",
+        others: Sequence[str] = (),
     ) -> None:
-        self.strangers = 0
+        self.routes: Sequence[BaseRoute] = [Route(PATH, self._brought, methods=["POST"])] if public_url else ()
         self._inbox = inbox
         self._bot_api = BotApi(net, token=token, api=api)
         self._scope = f"telegram:{self._bot_api.bot_id}"
-        self._allow = allow
+        self._guests = Guests(allow)
         self._clock = clock
         self._sleep = sleep
         self._poll_seconds = poll_seconds
+        self._hook = f"{public_url.rstrip('/')}{PATH}" if public_url else ""
+        self._secret = ""
         self._username = ""
         self._offset: int | None = None
-        self._named: set[int] = set()
         self._complaint = ""
-        self._replies = Replies(self._bot_api)
+        self._replies = Replies(self._bot_api, style=answer, others=others, clock=clock)
+        self._replies.moved = self._guests.moved
+
+    @property
+    def strangers(self) -> int:
+        """Updates of people who may not write; they are confirmed and not stored."""
+        return self._guests.strangers
 
     async def condition(self) -> Sequence[str]:
-        """Who may write, and whether somebody tried who may not."""
-        if not self._allow:
+        """Who may write, whether somebody tried who may not, and where groups have gone."""
+        if not self._guests:
             return ["nobody may write to it yet: put ids into BRIDGE_TELEGRAM_ALLOW"]
         strangers = [f"{self.strangers} updates of strangers were ignored"] if self.strangers else []
-        return [f"listens to {len(self._allow)} ids", *strangers, *([self._complaint] if self._complaint else [])]
+        moved = [f"group {old} is {new} now" for old, new in self._guests.moved.items()]
+        return [f"listens to {len(self._guests)} ids", *moved, *strangers, *filter(None, [self._complaint])]
 
     async def run(self) -> None:
-        """Polls until cancelled; what fails is said once, and tried again after a while."""
-        if not self._allow:
+        """Fetches, or watches over what is brought, until cancelled; what fails is said once, and tried again."""
+        if not self._guests:
             log.warning("BRIDGE_TELEGRAM_ALLOW is empty: nobody may save links through Telegram")
         await self._insist(self._begin)
         while True:
-            await self._insist(self._poll)
+            await self._insist(self._watch if self._hook else self._poll)
 
     async def report(self, report: Report) -> str:
-        """Answers the message, or edits the answer it has. Channels, and groups without a link, get none."""
+        """Answers the message, or changes the answer it has. Channels, and groups without a link, get none."""
         return await self._replies.tell(report)
 
     async def _insist(self, step: Callable[[], Awaitable[T]]) -> T:
@@ -123,22 +146,39 @@ class Telegram:
                 return done
 
     async def _begin(self) -> None:
-        cursor = await self._inbox.cursor(f"{self._scope}:offset")
-        self._offset = int(cursor) if cursor else None
-        # With a webhook set, getUpdates is refused. Waiting updates stay: drop_pending_updates is not asked for.
-        await self._prepare("deleteWebhook")
+        await self._remember()
+        if self._hook:
+            await self._set_webhook()
+        else:
+            # With a webhook set, getUpdates is refused. Waiting updates stay: drop_pending_updates is not asked for.
+            await self._prepare("deleteWebhook")
         match await self._prepare("getMe"):
             case {"username": str(username)}:
                 self._username = username
-                log.info("Telegram: polling as @%s", username)
+                log.info("Telegram: %s as @%s", "updates are brought" if self._hook else "polling", username)
+                await self._offer_commands()
+
+    async def _remember(self) -> None:
+        cursor = await self._inbox.cursor(f"{self._scope}:offset")
+        self._offset = int(cursor) if cursor else None
+        moved = json.loads(await self._inbox.cursor(f"{self._scope}:moved") or "{}")
+        self._guests.follow({int(old): new for old, new in moved.items()})
 
     async def _prepare(self, method: str) -> Any:
         try:
             return await self._bot_api.call(method)
         except BotError as error:
-            if error.status not in (401, 404):
+            if self._hook or error.status not in (401, 404):
                 raise
             return None  # getUpdates fails the same way and says so
+
+    async def _offer_commands(self) -> None:
+        try:
+            await self._replies.offer_commands(COMMANDS)
+        except SourceError as error:
+            log.info("Telegram: the menu of commands could not be set: %s", error)
+
+    # -- fetched ---------------------------------------------------------------------------------------------------
 
     async def _poll(self) -> None:
         began, before = self._clock(), self._offset
@@ -146,7 +186,7 @@ class Telegram:
         received = [number for element in updates if (number := update_id(element)) is not None]
         if updates:
             offset = received[-1] + 1 if received else (self._offset or 0) + 1
-            await self._store(updates, offset)
+            await self._keep(updates, Cursor(f"{self._scope}:offset", str(offset)))
             self._offset = offset  # durable above: from here on the next call may confirm them
         moved = bool(received) and self._offset != before
         if not moved and self._clock() - began < _SOON:
@@ -161,9 +201,57 @@ class Telegram:
             raise SourceError("the Bot API answered getUpdates with something that is no list")
         return updates
 
-    async def _store(self, updates: Sequence[object], offset: int) -> None:
+    # -- brought ---------------------------------------------------------------------------------------------------
+
+    async def _brought(self, request: Request) -> Response:
+        """An update, from whoever knows the secret. 200 only when it is durable: otherwise Telegram comes again."""
+        given = request.headers.get("x-telegram-bot-api-secret-token", "")
+        if not self._secret or not hmac.compare_digest(given.encode(), self._secret.encode()):
+            return Response(status_code=403)
+        body = (await request.body()).decode("utf-8", "replace")
+        try:
+            await self._keep([_loaded(body)])
+        except StoreError as error:
+            self._complain(error)
+            return Response(status_code=503, headers={"Retry-After": "5"})
+        return Response(status_code=200)
+
+    async def _set_webhook(self) -> None:
+        scope = f"{self._scope}:secret"
+        secret = await self._inbox.cursor(scope)
+        if secret is None:
+            secret = secrets.token_urlsafe(32)
+            await self._inbox.put([], cursor=Cursor(scope, secret))
+        self._secret = secret
+        parameters = {"url": self._hook, "secret_token": secret, "allowed_updates": ASKED_FOR}
+        await self._bot_api.call("setWebhook", parameters)
+
+    async def _watch(self) -> None:
+        """Looks now and then whether Telegram still brings, and says what keeps it from doing so."""
+        await self._sleep(_WATCH_SECONDS)
+        info = await self._bot_api.call("getWebhookInfo")
+        match info:
+            case {"url": str(url)} if url != self._hook:
+                log.warning("Telegram: another program has changed the webhook; it is set to %s again", self._hook)
+                await self._set_webhook()
+            case {"last_error_message": str(said), "pending_update_count": int(waiting)} if waiting:
+                raise SourceError(f"Telegram cannot bring {waiting} updates to {self._hook}: {said[:200]}")
+
+    # -- kept ------------------------------------------------------------------------------------------------------
+
+    async def _keep(self, updates: Sequence[object], cursor: Cursor | None = None) -> None:
+        await self._follow(updates)
         arrivals = [arrival for update in updates if (arrival := self._arrival(update)) is not None]
-        await self._inbox.put(arrivals, cursor=Cursor(f"{self._scope}:offset", str(offset)))
+        if arrivals or cursor:
+            await self._inbox.put(arrivals, cursor=cursor)
+
+    async def _follow(self, updates: Sequence[object]) -> None:
+        moved = moves(update for update in updates if isinstance(update, dict) and update_id(update) is not None)
+        if not moved:
+            return
+        self._guests.follow(moved)
+        known = json.dumps({str(old): new for old, new in self._guests.moved.items()})
+        await self._inbox.put([], cursor=Cursor(f"{self._scope}:moved", known))
 
     def _arrival(self, update: object) -> Arrival | None:
         """None for what is not ours to keep. What cannot be understood is kept: reading it will say why."""
@@ -174,29 +262,26 @@ class Telegram:
             return Arrival(source=self.name, key=Key(f"{self._scope}:unreadable", digest, _KEPT), raw=raw)
         key = Key(self._scope, str(number), _KEPT)
         try:
-            message = message_in(loads(raw))
+            known = understood(update)
+            message = message_in(known)
             if message is None or not self._is_for_us(message):
                 return None
         except InvalidArrival:
             return Arrival(source=self.name, key=key, raw=raw)
-        return Arrival(source=self.name, key=key, raw=raw, channel=str(chat_of(message)))
+        return Arrival(
+            source=self.name,
+            key=key,
+            raw=raw,
+            channel=str(chat_of(message)),
+            group=identity(self._bot_api.bot_id, message) if kind(known) != PRESS else "",
+            due=self._clock() + _ALBUM_SECONDS if "media_group_id" in message else 0.0,
+        )
 
     def _is_for_us(self, message: Json) -> bool:
-        who = senders(message)
-        if self._allow.isdisjoint(who):
-            self._turn_away(who)
+        if not self._guests.may_write(senders(message)):
             return False
         _, bot, _ = command(message)
         return not (bot and self._username) or bot.lower() == self._username.lower()
-
-    def _turn_away(self, who: Sequence[int]) -> None:
-        self.strangers += 1
-        if who and who[0] not in self._named and len(self._named) < _MOST_NAMED:
-            self._named.add(who[0])
-            log.info(
-                "Telegram: ignored a message; to let its sender save links, add %d to BRIDGE_TELEGRAM_ALLOW",
-                who[0],
-            )
 
     def _complain(self, error: SourceError | StoreError) -> None:
         complaint = _complaint(error)
@@ -207,6 +292,14 @@ class Telegram:
         if self._complaint:
             log.info("Telegram: works again")
             self._complaint = ""
+
+
+def _loaded(body: str) -> object:
+    """The update a body holds; a body that is no JSON is kept as the text it is."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return body
 
 
 def patience(error: SourceError | StoreError, failures: int, chance: float) -> float:

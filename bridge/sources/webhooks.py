@@ -1,10 +1,8 @@
-"""The webhook door: whatever an automation posts to /hooks/{name} or /save becomes an arrival, then is answered."""
+"""The webhook door: what a service sends to its hook, or a person to /save, becomes an arrival, then is answered."""
 
 from __future__ import annotations
 
 import asyncio
-import hmac
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,181 +12,177 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bridge.errors import ConfigError, InvalidArrival, StoreError
-from bridge.link import Sighting, printable, tidy
-from bridge.ports import Arrival, Inbox, Reading
-from bridge.sources._body import content, form
-from bridge.sources._finder import Found, described, find
-from bridge.sources._request import HookRequest, captured, from_raw
+from bridge.ports import Arrival, Inbox
+from bridge.sources import _save_page as save_page
+from bridge.sources._hook import Hook, is_robot, may_be_named
+from bridge.sources._hook_auth import Knock, digest_like_a_signature
+from bridge.sources._hook_kinds import Kind
+from bridge.sources._hook_office import Office, commands
+from bridge.sources._hook_read import EXAMPLE, MOST_LINKS, key_of, read, read_requests, said_by
+from bridge.sources._hook_register import Register
+from bridge.sources._request import HookRequest, captured
 
-MOST_LINKS = 1000
-"""Links taken from one request."""
+__all__ = ["MOST_LINKS", "Hook", "Office", "Webhooks", "commands", "read"]
 
-_HOOK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 _RETRY_AFTER = "30"
-_EXAMPLE = (
-    'send JSON like {"url": "https://example.com/"}, a form with a field url, or the address as plain text'
-)
+_LARGE = 64 * 1024  # a body that takes so long to read that others would wait for it
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
-# The token is in a header that no page can make a browser add by itself, so any page may ask.
+# What proves a request is in a header or an address that no page can make a browser add by itself: any page may ask.
 _CORS = {"Access-Control-Allow-Origin": "*"}
 _PREFLIGHT = _CORS | {
-    "Access-Control-Allow-Methods": "POST",
+    "Access-Control-Allow-Methods": "POST, PUT",
     "Access-Control-Allow-Headers": "authorization, content-type, idempotency-key",
     "Access-Control-Max-Age": "86400",
 }
 
 
 class Webhooks:
-    """Takes requests that carry the owner's token; answers once what they hold is durable.
+    """Takes requests that prove where they are from; answers once what they hold is durable.
 
-    Expects the server around it to limit the size of a body.
+    Expects the server around it to limit the size of a body. `key` makes the secrets of hooks that are added by hand.
     """
 
     name = "webhooks"
     routes: Sequence[BaseRoute]
 
-    def __init__(self, inbox: Inbox, *, token: str, clock: Callable[[], float]) -> None:
+    def __init__(self, inbox: Inbox, *, token: str, clock: Callable[[], float], key: bytes = b"") -> None:
         if not token:
             raise ConfigError("webhooks need the owner's token: without one anybody could save links")
+        self.hooks = Register(inbox, key or token.encode())
         self._inbox = inbox
-        self._token = token.encode()
         self._clock = clock
-        self.routes = [route for path in ("/hooks/{name}", "/save") for route in self._routes(path)]
+        self._owners = Hook(name="", secrets=(token.encode(),), where={})
+        self.routes = [
+            *save_page.routes(),
+            Route("/save", save_page.page, methods=["GET"]),
+            *(
+                route
+                for path in (
+                    "/hooks/{name}",
+                    "/hooks/{name}/{token}",
+                    "/trigger/{name}/with/key/{token}",
+                    "/trigger/{name}/json/with/key/{token}",
+                    "/save",
+                )
+                for route in self._routes(path)
+            ),
+        ]
 
     async def run(self) -> None:
         await asyncio.Event().wait()
 
     def _routes(self, path: str) -> Sequence[BaseRoute]:
         return (
-            Route(path, self._receive, methods=["POST"]),
+            Route(path, self._receive, methods=_METHODS),
             Route(path, _preflight, methods=["OPTIONS"]),
-            Route(path, _only_post, methods=["GET", "HEAD", "PUT", "PATCH", "DELETE"]),
         )
 
     async def _receive(self, request: Request) -> Response:
-        if not self._is_owner(request):
-            return _unauthorized()
-        hook = request.path_params.get("name", "")
-        if hook and not _HOOK_NAME.match(hook):
-            return _error(
-                404, "a hook's name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit"
-            )
-        if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-            return _error(415, "send the body as it is, without Content-Encoding")
+        name, token = request.path_params.get("name", ""), request.path_params.get("token", "")
+        _strike_out(request, token)
         try:
-            return await self._keep(_arrival(await captured(request, hook=hook)))
+            # The body is read before anything is decided: an early answer would tell which hooks exist.
+            body = await request.body()
         except ClientDisconnect:
             return _error(400, "the request ended before its body was complete; nothing was kept")
+        hook = self.hooks.get(name, replace(self._owners, name=name))
+        if not hook.signed:
+            digest_like_a_signature(body)
+        if not hook.admits(Knock(headers=request.headers, body=body, token=token, now=self._clock())):
+            return _unauthorized()
+        return _refusal(request, hook) or await self._take(request, hook, body)
+
+    async def _take(self, request: Request, hook: Hook, body: bytes) -> Response:
+        kept = captured(request, hook.without_secrets(body), hook=hook.name, kind=hook.kind, where=hook.where)
+        if greeting := _greeting(kept, hook.traits):
+            return greeting
+        try:
+            return await self._keep(kept, hook)
         except StoreError:
-            return _error(
-                503, "it cannot be stored now; nothing was kept, send it again", {"Retry-After": _RETRY_AFTER}
-            )
+            said = "it cannot be stored now; nothing was kept, send it again"
+            return _error(503, said, {"Retry-After": _RETRY_AFTER})
 
-    def _is_owner(self, request: Request) -> bool:
-        given = request.headers.getlist("authorization")
-        scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
-        is_token = hmac.compare_digest(token.strip().encode("latin-1"), self._token)
-        return is_token and scheme.lower() == "bearer"
-
-    async def _keep(self, arrival: Arrival) -> Response:
+    async def _keep(self, kept: HookRequest, hook: Hook) -> Response:
+        source = "hook" if kept.hook else "save"
+        key = key_of(kept, signed=hook.signed)
+        arrival = Arrival(source=source, channel=kept.hook, key=key, raw=kept.raw())
         [receipt] = await self._inbox.put([arrival])
         if not receipt.new:
-            return _answer(200, {"status": "known", "id": receipt.id})
-        return _verdict(replace(arrival, id=receipt.id, received=self._clock()))
+            return _answer(hook, {"status": "known", "id": receipt.id})
+        stored = replace(arrival, id=receipt.id, received=self._clock())
+        large = len(kept.body) > _LARGE
+        return _answer(hook, await asyncio.to_thread(_verdict, stored, kept) if large else _verdict(stored, kept))
 
 
-def read(group: Sequence[Arrival]) -> Reading:
-    """The links in kept requests. Raises InvalidArrival when there is none, and says what was there instead."""
-    sightings: list[Sighting] = []
-    notes: list[str] = []
-    for arrival in group:
-        found, remarks = _found(from_raw(arrival.raw))
-        notes += remarks
-        for link in found:
-            try:
-                sightings.append(_sighting(link, arrival))
-            except InvalidArrival as refused:
-                notes.append(str(refused))
-    if not sightings:
-        raise InvalidArrival("no link found: " + "; ".join(notes[:3]))
-    return Reading(sightings=sightings, notes=notes)
+def _strike_out(request: Request, token: str) -> None:
+    """The token leaves the address before anybody can log or keep it."""
+    if token:
+        path = request.scope["path"].removesuffix(token) + "…"
+        request.scope["path"] = path
+        request.scope["raw_path"] = path.encode()
 
 
-def _arrival(request: HookRequest) -> Arrival:
-    source = "hook" if request.hook else "save"
-    return Arrival(source=source, channel=request.hook, key=request.key, raw=request.raw())
+def _refusal(request: Request, hook: Hook) -> Response | None:
+    """Why a request that is known to be from where it should be is not taken all the same."""
+    if hook.name and not may_be_named(hook.name):
+        return _error(404, "a hook's name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit")
+    if request.method not in hook.methods:
+        methods = ", ".join(sorted(hook.methods))
+        said = f"nothing was saved: this address takes {methods}; {EXAMPLE}"
+        return _error(405, said, {"Allow": f"{methods}, OPTIONS"})
+    if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        return _error(415, "send the body as it is, without Content-Encoding")
+    if request.method == "GET" and is_robot(request.headers):
+        return _error(403, "nothing was saved: this looks like a preview of the address, not like a use of it")
+    return None
 
 
-def _found(request: HookRequest) -> tuple[Sequence[Found], list[str]]:
-    """What the body says, and the query where the body says nothing; with remarks on how it was read."""
-    body = content(request.body, request.content_type)
-    query = form(request.query.encode("latin-1"))
-    found = described(find(body.value) or find(_completed(body.value, query.value)), query.value)
-    first_by_url: dict[str, Found] = {}
-    for link in found:
-        first_by_url.setdefault(link.url, link)
-    links = list(first_by_url.values())
-    remarks = [*body.notes, *query.notes]
-    if not links:
-        remarks.append(_what_was_there(body.value, query.value))
-    if len(links) > MOST_LINKS:
-        remarks.append(f"only the first {MOST_LINKS} of {len(links)} links were taken; send the others apart")
-    return links[:MOST_LINKS], remarks
+def _greeting(kept: HookRequest, kind: Kind) -> Response | None:
+    """The answer to a service that only tries whether somebody is there."""
+    if kind.handshake is None:
+        return None
+    said = said_by(kept)
+    answer = kind.handshake(said.event, said.body)
+    return Response(answer[1], answer[0], media_type="text/plain") if answer else None
 
 
-def _completed(body: Any, query: Mapping[str, Any]) -> Mapping[str, Any]:
-    filled = {name: value for name, value in body.items() if value} if isinstance(body, Mapping) else {}
-    return {**query, **filled}
-
-
-def _sighting(link: Found, arrival: Arrival) -> Sighting:
-    return Sighting.of(
-        link.url.replace("\0", ""),
-        source=arrival.source,
-        hook=arrival.channel,
-        title=link.title,
-        tags=link.tags,
-        note=printable(link.note),
-        text=printable(link.text),
-        at=arrival.received,
-    )
-
-
-def _what_was_there(body: Any, query: Mapping[str, Any]) -> str:
-    fields = [*(body if isinstance(body, Mapping) else ()), *query]
-    if fields:
-        names = ", ".join(tidy(name)[:40] for name in fields[:10])
-        return f"no web address in the fields {names}; {_EXAMPLE}"
-    return f"no web address in the body; {_EXAMPLE}" if body else f"the request is empty; {_EXAMPLE}"
-
-
-def _verdict(arrival: Arrival) -> Response:
+def _verdict(arrival: Arrival, request: HookRequest) -> dict[str, Any]:
     try:
-        reading = read([arrival])
+        reading = read_requests([(arrival, request)])
     except InvalidArrival as nothing:
-        return _answer(422, {"status": "kept", "id": arrival.id, "error": str(nothing)})
+        return {"status": "kept", "id": arrival.id, "error": str(nothing)}
     links = [sighting.url for sighting in reading.sightings]
-    notes = {"notes": list(reading.notes)} if reading.notes else {}
-    return _answer(202, {"status": "accepted", "id": arrival.id, "links": links, **notes})
+    status = (
+        {"status": "accepted", "id": arrival.id, "links": links} if links else {"status": "empty", "id": arrival.id}
+    )
+    return status | ({"notes": list(reading.notes)} if reading.notes else {})
 
 
-async def _preflight(_: Request) -> Response:
-    return Response(status_code=204, headers=_PREFLIGHT)
+def _answer(hook: Hook, said: Mapping[str, Any]) -> Response:
+    """As the hook's kind of caller expects it."""
+    status, headers = hook.traits.statuses[said["status"]], {**_CORS, "Cache-Control": "no-store"}
+    if hook.traits.says is None:
+        return JSONResponse(said, status, headers)
+    text = hook.traits.says({"hook": hook.name, **said})
+    return Response(text if status != 204 else None, status, headers, media_type="text/plain")
 
 
-async def _only_post(_: Request) -> Response:
-    said = f"nothing was saved: links are taken by POST, with “Authorization: Bearer TOKEN”; {_EXAMPLE}"
-    return _error(405, said, {"Allow": "POST, OPTIONS"})
+async def _preflight(request: Request) -> Response:
+    """Also CloudEvents' handshake: https://github.com/cloudevents/spec/blob/main/cloudevents/http-webhook.md."""
+    origin = request.headers.get("webhook-request-origin", "")
+    allowed = {"Allow": "POST, PUT", "WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"} if origin else {}
+    return Response(status_code=204, headers=_PREFLIGHT | allowed)
 
 
 def _unauthorized() -> Response:
-    said = "send the owner's token in a header: “Authorization: Bearer TOKEN”; it is not taken from the address or body"
+    said = (
+        "nothing was saved: there is no such hook, or this request does not prove that it may use it; with the owner's "
+        "token any name is one: “Authorization: Bearer TOKEN”, in a header, never in the address"
+    )
     return _error(401, said, {"WWW-Authenticate": 'Bearer realm="bridge"'})
 
 
 def _error(status: int, said: str, headers: Mapping[str, str] | None = None) -> Response:
-    return _answer(status, {"status": "error", "error": said}, headers)
-
-
-def _answer(status: int, said: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
-    return JSONResponse(said, status, {**_CORS, "Cache-Control": "no-store", **(headers or {})})
+    body = {"status": "error", "error": said}
+    return JSONResponse(body, status, {**_CORS, "Cache-Control": "no-store", **(headers or {})})

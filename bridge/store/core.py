@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
 from bridge.delivery import Delivery, Settlement
-from bridge.ports import Arrival, Cursor, Gate, Key, Passport, Read, Receipt, Report
-from bridge.reading_list import Action, Page, Query, Result
-from bridge.store import inbox, outbox, passport, reading_list, reports
+from bridge.ports import Arrival, Cursor, Errand, Gate, Kept, Key, Passport, Read, Receipt, Report
+from bridge.reading_list import Action, Page, Query, Result, Status
+from bridge.record import Record
+from bridge.store import captures, inbox, outbox, passport, reading_list, records, reports, requests
+from bridge.store.accounts import Accounts
 from bridge.store.migrations import migrate
 from bridge.store.sqlite import Database
 
@@ -47,11 +49,13 @@ class Store:
     """
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self.accounts = Accounts(database, clock)
         self._database = database
         self._clock = clock
         self._arrived = Bell()
         self._wanted: dict[str, Bell] = {}
         self._reportable = Bell()
+        self._asked = Bell()
         self._reporting: AbstractSet[str] = frozenset()
 
     @classmethod
@@ -93,6 +97,9 @@ class Store:
         now = self._clock()
         return await self._database.read(lambda tx: inbox.known(tx, scope, values, now))
 
+    async def seen(self, account: str, links: Sequence[str]) -> Mapping[str, int]:
+        return await self._database.read(lambda tx: inbox.seen(tx, account, links))
+
     async def cursor(self, scope: str) -> str | None:
         return await self._database.read(lambda tx: inbox.progress(tx, scope))
 
@@ -105,7 +112,7 @@ class Store:
         await self._database.write(
             lambda tx: inbox.take(tx, reads, rule_set=rule_set, reporting=self._reporting, now=now)
         )
-        for bell in (*self._wanted.values(), self._reportable):
+        for bell in (*self._wanted.values(), self._reportable, self._asked):
             bell.ring()
 
     async def wait_for_arrivals(self) -> None:
@@ -182,6 +189,20 @@ class Store:
     async def find(self, account: str, query: Query) -> Page:
         return await self._database.read(lambda tx: reading_list.find(tx, account, query))
 
+    async def keep(self, account: str, found: Sequence[Record]) -> Kept:
+        now = int(self._clock())
+        return await self._database.write(lambda tx: records.keep(tx, account, found, now))
+
+    async def send(self, account: str, connection: str, found: Sequence[Record], channel: str) -> None:
+        now = self._clock()
+        await self._database.write(lambda tx: records.send(tx, account, connection, found, channel=channel, now=now))
+        self._bell(connection).ring()
+
+    async def records(
+        self, account: str, *, after: int, limit: int, status: Status | None = None
+    ) -> Sequence[tuple[int, Record]]:
+        return await self._database.read(lambda tx: records.page(tx, account, after, limit, status))
+
     # -- reports -------------------------------------------------------------------------------------------------
 
     async def due_reports(self, limit: int) -> Sequence[tuple[int, float, int, str]]:
@@ -194,8 +215,8 @@ class Store:
     async def told(self, arrival: int, reference: str, *, due_was: float, settled: bool) -> None:
         await self._database.write(lambda tx: reports.told(tx, arrival, reference, due_was=due_was, settled=settled))
 
-    async def tell_later(self, arrival: int, due_at: float) -> None:
-        await self._database.write(lambda tx: reports.later(tx, arrival, due_at))
+    async def tell_later(self, arrival: int, due_at: float, *, failed: bool = True) -> None:
+        await self._database.write(lambda tx: reports.later(tx, arrival, due_at, failed=failed))
 
     async def drop_report(self, arrival: int) -> None:
         await self._database.write(lambda tx: reports.drop(tx, arrival))
@@ -203,10 +224,92 @@ class Store:
     async def wait_for_reports(self) -> None:
         await self._sleep(self._reportable, self._database.read(reports.next_due))
 
+    # -- requests ------------------------------------------------------------------------------------------------
+
+    async def due_errands(self, limit: int) -> Sequence[Errand]:
+        now = self._clock()
+        return await self._database.read(lambda tx: requests.due(tx, limit, now))
+
+    async def answer(self, errand: Errand, answer: Mapping[str, Any]) -> None:
+        now = self._clock()
+        await self._database.write(lambda tx: requests.answer(tx, errand, answer, now))
+        self._reportable.ring()
+
+    async def put_off(self, errand: Errand, due_at: float) -> None:
+        await self._database.write(lambda tx: requests.put_off(tx, errand, due_at))
+
+    async def wait_for_errands(self) -> None:
+        await self._sleep(self._asked, self._database.read(requests.next_due))
+
+    async def links_of(self, arrival: int) -> Sequence[str]:
+        return await self._database.read(lambda tx: requests.links_of(tx, arrival))
+
+    async def take_back(self, arrival: int) -> Mapping[str, Any]:
+        now = self._clock()
+        return await self._database.write(lambda tx: requests.take_back(tx, arrival, now))
+
+    async def tag(self, arrival: int, asked_by: int, tags: Sequence[str]) -> Sequence[str]:
+        now = self._clock()
+        added = await self._database.write(lambda tx: requests.tag(tx, arrival, asked_by, tags, now))
+        self._wake_senders()
+        return added
+
+    async def want_also(self, arrival: int, connection: str) -> int:
+        now = self._clock()
+        number = await self._database.write(lambda tx: requests.want_also(tx, arrival, connection, now))
+        self._wake_senders()
+        return number
+
+    async def last(self, account: str, limit: int) -> Sequence[Mapping[str, Any]]:
+        return await self._database.read(lambda tx: requests.last(tx, account, limit))
+
+    def _wake_senders(self) -> None:
+        for bell in self._wanted.values():
+            bell.ring()
+
+    # -- what was taken in ----------------------------------------------------------------------------------------
+
+    async def sightings(self, since: float, below: int | None, limit: int, *, state: str = "") -> Sequence[Seen]:
+        return await self._database.read(lambda tx: sightings.sightings(tx, since, below, limit, state))
+
+    async def sighting(self, number: int) -> Seen | None:
+        return await self._database.read(lambda tx: sightings.sighting(tx, number))
+
+    async def held(self) -> Sequence[Mapping[str, Any]]:
+        return await self._database.read(sightings.held)
+
+    async def rescue(self, seen: Seen, decision: Decision) -> bool:
+        now = self._clock()
+        done = await self._database.write(lambda tx: sightings.rescue(tx, seen, decision, now))
+        self._ring_for_deliveries()
+        return done
+
+    async def decide_anew(self, decided: Sequence[tuple[Seen, Decision]]) -> int:
+        now = self._clock()
+        changed = await self._database.write(lambda tx: sightings.apply(tx, decided, now))
+        self._ring_for_deliveries()
+        return changed
+
+    async def release(self, numbers: Sequence[int], *, send: bool) -> int:
+        now = self._clock()
+        released = await self._database.write(lambda tx: sightings.release(tx, numbers, send=send, now=now))
+        self._ring_for_deliveries()
+        return released
+
+    def _ring_for_deliveries(self) -> None:
+        for bell in (*self._wanted.values(), self._reportable):
+            bell.ring()
+
     # -- what people ask -----------------------------------------------------------------------------------------
 
     async def passport(self, account: str, canonical: str, given: str) -> Passport:
         return await self._database.read(lambda tx: passport.passport(tx, account, canonical, given))
+
+    async def captured(self, hook: str, *, after: int, limit: int) -> Sequence[Mapping[str, Any]]:
+        return await self._database.read(lambda tx: captures.captured(tx, hook, after=after, limit=limit))
+
+    async def captured_as(self, arrival: int) -> str | None:
+        return await self._database.read(lambda tx: captures.captured_as(tx, arrival))
 
     async def counts(self) -> dict[str, Any]:
         return await self._database.read(passport.counts)

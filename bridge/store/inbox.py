@@ -11,7 +11,7 @@ from bridge.errors import Conflict
 from bridge.link import CANONICAL_VERSION, Sighting
 from bridge.ports import Arrival, Cursor, Key, Read, Receipt
 from bridge.rules import Decision
-from bridge.store import outbox, reports
+from bridge.store import limits, outbox, reports, requests
 from bridge.store.sqlite import Tx
 
 GRACE = 1.5
@@ -43,6 +43,14 @@ def put(
     if cursor is not None:
         _move(tx, cursor, expect)
     receipts = [_put_one(tx, arrival, now) for arrival in arrivals]
+    tx.executemany(
+        "UPDATE seen SET arrival = ? WHERE scope = ? AND key = ?",
+        [
+            (receipt.id, arrival.key.scope, arrival.key.value)
+            for arrival, receipt in zip(arrivals, receipts, strict=True)
+            if receipt.new
+        ],
+    )
     for key in seen:
         _remember(tx, key, now)
     return receipts
@@ -61,13 +69,24 @@ def _put_one(tx: Tx, arrival: Arrival, now: float) -> Receipt:
             arrival.raw,
             arrival.group,
             now,
-            max(arrival.due, now),
+            _due(tx, arrival, now),
         ),
     ).fetchone()
-    tx.execute(
-        "UPDATE seen SET arrival = ? WHERE scope = ? AND key = ?", (row[0], arrival.key.scope, arrival.key.value)
-    )
     return Receipt(row[0], new=True)
+
+
+def _due(tx: Tx, arrival: Arrival, now: float) -> float:
+    """When it may be read. What is read together waits for the one that is due last."""
+    due_at = max(arrival.due, now)
+    if not arrival.group or arrival.due <= now:
+        return due_at
+    waiting = "gathers = ? AND gathers <> '' AND state = 'new'"
+    [latest] = tx.execute(f"SELECT max(due) FROM arrival WHERE {waiting}", (arrival.group,)).fetchone()
+    if latest is None:
+        return due_at
+    due_at = max(due_at, latest)
+    tx.execute(f"UPDATE arrival SET due = ? WHERE {waiting}", (due_at, arrival.group))
+    return float(due_at)
 
 
 def _remember(tx: Tx, key: Key, now: float) -> bool:
@@ -106,6 +125,12 @@ def known(tx: Tx, scope: str, values: Sequence[str], now: float) -> AbstractSet[
     return found
 
 
+def seen(tx: Tx, account: str, links: Sequence[str]) -> dict[str, int]:
+    """See ports.Inbox.seen."""
+    sql = "SELECT count(*) FROM sighting s JOIN link l ON l.id = s.link WHERE l.account = ? AND l.canonical = ?"
+    return {link: int(tx.execute(sql, (account, link)).fetchone()[0]) for link in links}
+
+
 def forget(tx: Tx, now: float) -> int:
     """Drops keys whose time is over, some at a time. Answers how many."""
     sql = "DELETE FROM seen WHERE rowid IN (SELECT rowid FROM seen WHERE until <= ? LIMIT 1000)"
@@ -117,7 +142,7 @@ def due(tx: Tx, limit: int, now: float) -> list[Arrival]:
     sql = f"{SQL_ARRIVAL} WHERE state = 'new' AND due <= ? ORDER BY due, id LIMIT ?"
     found = {row[0]: _arrival(row) for row in tx.execute(sql, (now, limit)).fetchall()}
     for group in {arrival.group for arrival in found.values()} - {""}:
-        sql = f"{SQL_ARRIVAL} WHERE gathers = ? AND state = 'new' ORDER BY id"
+        sql = f"{SQL_ARRIVAL} WHERE gathers = ? AND gathers <> '' AND state = 'new' ORDER BY id"
         found.update((row[0], _arrival(row)) for row in tx.execute(sql, (group,)).fetchall())
     return list(found.values())
 
@@ -157,14 +182,31 @@ def take(tx: Tx, reads: Sequence[Read], *, rule_set: str, reporting: AbstractSet
         ).rowcount
         if not taken:
             continue
-        owed = [_take(tx, arrival, *decided, rule_set=rule_set, now=now) for decided in read.decided]
+        said = [decided for decided in read.decided if not _said_before(tx, arrival, decided[0])]
+        owed = [_take(tx, arrival, *decided, rule_set=rule_set, now=now) for decided in said]
+        requests.put(tx, arrival, read.requests, now)
         if arrival.source in reporting:
-            reports.open_report(tx, arrival.id, now + (GRACE if any(owed) else 0.0))
+            wait = reports.NOT_BY_ITSELF if read.requests else GRACE if any(owed) else 0.0
+            reports.open_report(tx, arrival.id, now + wait)
+
+
+def _said_before(tx: Tx, arrival: Arrival, sighting: Sighting) -> bool:
+    """Whether an earlier arrival of the same group (the message before its edit) said as much about the link."""
+    if not arrival.group:
+        return False
+    rows = tx.execute(
+        "SELECT s.facts FROM sighting s JOIN arrival a ON a.id = s.arrival JOIN link l ON l.id = s.link"
+        " WHERE a.gathers = ? AND a.gathers <> '' AND a.id < ? AND l.canonical = ? AND l.account = a.account",
+        (arrival.group, arrival.id, sighting.canonical),
+    ).fetchall()
+    before = [set(json.loads(row[0]).get("tags", ())) for row in rows]
+    return bool(before) and set(sighting.tags) <= set().union(*before)
 
 
 def _take(tx: Tx, arrival: Arrival, sighting: Sighting, decision: Decision, *, rule_set: str, now: float) -> bool:
     """Answers whether a delivery was made or changed by this sighting."""
     link = _link(tx, arrival.account, sighting.canonical, now)
+    decision = limits.limited(tx, link, decision, now)
     connections = dict.fromkeys((*sighting.settled, *decision.to))
     wish = partial(
         outbox.Wish,

@@ -17,9 +17,29 @@ from bridge.store.sqlite import Tx
 SQL_LEASE = """
     UPDATE delivery SET state = 'leased', lease = ?, due = ?, changed = ?, sent_revision = revision
     WHERE id IN (
-        SELECT id FROM delivery WHERE connection = ? AND state = 'pending' AND due <= ? ORDER BY due, id LIMIT ?
+        SELECT id FROM delivery WHERE connection = ? AND state = 'pending' AND due <= ?
+        ORDER BY bulk, due, id LIMIT ?
     )
-    RETURNING id, url, title, tags, sent_tags, added, at, attempts, lease, remote_id
+    RETURNING id, url, title, tags, sent_tags, added, at, attempts, lease, remote_id, account
+"""
+
+# What files bring waits for what people save one by one.
+BULK = ("file",)
+
+# What has come to an end begins anew; what is delivered is owed the difference.
+_ENDED = ("dead", "cancelled")
+SQL_WANT_AGAIN = """
+    UPDATE delivery SET tags = ?, revision = revision + 1, changed = ?,
+        state = CASE WHEN state IN ('delivered', 'dead', 'cancelled') THEN 'pending' ELSE state END,
+        due = CASE WHEN state IN ('delivered', 'dead', 'cancelled') THEN ? ELSE due END,
+        attempts = CASE WHEN state IN ('dead', 'cancelled') THEN 0 ELSE attempts END
+    WHERE id = ?
+"""
+
+# What a rule holds or delays goes as soon as another sighting is neither held nor delayed as long.
+SQL_WANT_SOONER = """
+    UPDATE delivery SET state = 'pending', because = 'new', due = ?, changed = ?
+    WHERE id = ? AND (state = 'held' OR (state = 'pending' AND attempts = 0 AND added = 0 AND due > ?))
 """
 
 SQL_SETTLE = """
@@ -56,7 +76,7 @@ class Granted:
 def want(tx: Tx, wish: Wish, now: float) -> Granted:
     """The link is wanted at a connection: a first add, or tags added to what is there. Never a second add.
 
-    A dead delivery lives again: its person sent the link once more.
+    A delivery that is dead or was taken back lives again: its person sent the link once more.
     """
     row = tx.execute(
         "SELECT id, tags, state FROM delivery WHERE link = ? AND connection = ?", (wish.link, wish.connection)
@@ -65,34 +85,68 @@ def want(tx: Tx, wish: Wish, now: float) -> Granted:
         return _want_new(tx, wish, now)
     number, had, state = row[0], tuple(json.loads(row[1])), row[2]
     added = tuple(tag for tag in wish.decision.tags if tag not in had)
-    if added or state == "dead":
-        tx.execute(
-            "UPDATE delivery SET tags = ?, revision = revision + 1, changed = ?,"
-            " state = CASE WHEN state IN ('delivered', 'dead') THEN 'pending' ELSE state END,"
-            " due = CASE WHEN state IN ('delivered', 'dead') THEN ? ELSE due END,"
-            " attempts = CASE WHEN state = 'dead' THEN 0 ELSE attempts END WHERE id = ?",
-            (_json((*had, *added)), now, now, number),
-        )
-    return Granted(new=state == "dead", tags_added=added)
+    again = state in _ENDED
+    if wish.sighting.source not in BULK:
+        tx.execute("UPDATE delivery SET bulk = 0 WHERE id = ? AND bulk = 1", (number,))
+    if added or again:
+        tx.execute(SQL_WANT_AGAIN, (_json((*had, *added)), now, now, number))
+    if not wish.decision.held_by:
+        due = now + wish.decision.delay
+        again = tx.execute(SQL_WANT_SOONER, (due, now, number, due)).rowcount > 0 or again
+    return Granted(new=again, tags_added=added)
+
+
+def tag(tx: Tx, link: int, tags: Sequence[str], now: float) -> tuple[str, ...]:
+    """Tags added to a link wherever it is wanted. Answers those that were new somewhere."""
+    sql = f"SELECT id, tags FROM delivery WHERE link = ? AND state NOT IN {_ENDED}"
+    new: dict[str, None] = {}
+    for number, wanted in tx.execute(sql, (link,)).fetchall():
+        had = tuple(json.loads(wanted))
+        added = tuple(tag for tag in tags if tag not in had)
+        new |= dict.fromkeys(added)
+        if added:
+            tx.execute(SQL_WANT_AGAIN, (_json((*had, *added)), now, now, number))
+    return tuple(new)
+
+
+def tags_of(tx: Tx, link: int) -> tuple[str, ...]:
+    """All tags a link is wanted with, wherever it is wanted."""
+    rows = tx.execute("SELECT tags FROM delivery WHERE link = ? ORDER BY id", (link,)).fetchall()
+    return tuple(dict.fromkeys(tag for row in rows for tag in json.loads(row[0])))
 
 
 def _want_new(tx: Tx, wish: Wish, now: float) -> Granted:
     sighting, decision = wish.sighting, wish.decision
     there = wish.connection in sighting.settled
     told = sighting.tags if there else ()
-    # What the source has put there itself is owed no add, only the tags that rules gave.
-    done = there and set(decision.tags) <= set(told)
-    because = f"put there by {sighting.source}" if there else "new"
+    state, because, due = _beginning(wish, now)
+    bulk = sighting.source in BULK
+    at = sighting.at or wish.received if bulk else wish.received
     tx.execute(
         "INSERT INTO delivery (link, connection, account, url, title, tags, sent_tags, added, at, state, because,"
-        " due, attempts, revision, sent_revision, lease, remote_id, changed)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, 0, '', '', ?)",
+        " due, bulk, attempts, revision, sent_revision, lease, remote_id, changed)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, 0, '', '', ?)",
         (
-            *(wish.link, wish.connection, wish.account, sighting.url, decision.title, _json(decision.tags)),
-            *(_json(told), int(there), wish.received, "delivered" if done else "pending", because, now, now),
+            *(wish.link, wish.connection, wish.account, decision.url or sighting.url, decision.title),
+            *(_json(decision.tags), _json(told), int(there), at, state, because, due, int(bulk), now),
         ),
     )
     return Granted(new=True, tags_added=decision.tags)
+
+
+def _beginning(wish: Wish, now: float) -> tuple[str, str, float]:
+    """State, because and due of a new delivery."""
+    sighting, decision = wish.sighting, wish.decision
+    if wish.connection in sighting.settled:
+        # What the source has put there itself is owed no add, only the tags that rules gave.
+        done = set(decision.tags) <= set(sighting.tags)
+        return "delivered" if done else "pending", f"put there by {sighting.source}", now
+    if decision.held_by:
+        reason = f": {decision.hold}" if decision.hold else ""
+        return "held", f"rule {decision.held_by}{reason}", now
+    if decision.delay:
+        return "pending", f"rule {decision.delayed_by}", now + decision.delay
+    return "pending", "new", now
 
 
 def _json(tags: Sequence[str]) -> str:
@@ -112,7 +166,7 @@ def lease(tx: Tx, connection: str, limit: int, *, idempotent: bool, now: float) 
 
 
 def _delivery(row: Sequence[object]) -> Delivery:
-    number, url, title, tags, sent, added, at, attempts, token, remote_id = map(str, row)
+    number, url, title, tags, sent, added, at, attempts, token, remote_id, account = map(str, row)
     wanted, told = tuple(json.loads(tags)), set(json.loads(sent))
     return Delivery(
         id=int(number),
@@ -125,6 +179,7 @@ def _delivery(row: Sequence[object]) -> Delivery:
         attempts=int(attempts),
         lease=token,
         remote_id=remote_id,
+        account=account,
     )
 
 
@@ -162,9 +217,11 @@ def next_due(tx: Tx, connection: str) -> float | None:
     gate = find_gate(tx, connection)
     if gate.state == "paused":
         return None
-    sql = "SELECT min(due) FROM delivery WHERE connection = ? AND state = 'pending'"
-    row = tx.execute(sql, (connection,)).fetchone()
-    return None if row[0] is None else max(float(row[0]), gate.not_before)
+    # One look at the index for each: the least of all would be looked for everywhere.
+    sql = "SELECT min(due) FROM delivery WHERE connection = ? AND state = 'pending' AND bulk = ?"
+    first = [tx.execute(sql, (connection, bulk)).fetchone()[0] for bulk in (0, 1)]
+    dues = [float(due) for due in first if due is not None]
+    return max(min(dues), gate.not_before) if dues else None
 
 
 def expire(tx: Tx, connection: str, *, idempotent: bool, before: float, now: float) -> int:

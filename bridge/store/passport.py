@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bridge.ports import Passport, Report, Verdict
-from bridge.store import inbox
+from bridge.store import inbox, outbox, requests
 from bridge.store.sqlite import Tx
 
 
@@ -86,11 +86,20 @@ def report(tx: Tx, arrival: int, reference: str) -> Report | None:
     if row is None or found is None:
         return None
     verdicts = _verdicts(tx, arrival)
-    settled = all(state in _SETTLED for verdict in verdicts for state, _ in verdict.deliveries.values())
-    return Report(arrival=found, state=row[0], reason=row[1], verdicts=verdicts, settled=settled, reference=reference)
+    answers, answered = requests.answers(tx, arrival)
+    settled = answered and all(state in _SETTLED for verdict in verdicts for state, _ in verdict.deliveries.values())
+    return Report(
+        arrival=found,
+        state=row[0],
+        reason=row[1],
+        verdicts=verdicts,
+        settled=settled,
+        reference=reference,
+        answers=answers,
+    )
 
 
-_SETTLED = ("delivered", "dead", "cancelled")
+_SETTLED = ("delivered", "dead", "cancelled", "held")
 
 
 def _verdicts(tx: Tx, arrival: int) -> Sequence[Verdict]:
@@ -103,7 +112,7 @@ def _verdicts(tx: Tx, arrival: int) -> Sequence[Verdict]:
         Verdict(
             url=json.loads(facts)["url"],
             title=title,
-            tags=tuple(json.loads(tags)),
+            tags=outbox.tags_of(tx, link) if state == "kept" else tuple(json.loads(tags)),
             state=state,
             reason=reason,
             since=since,

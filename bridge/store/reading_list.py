@@ -14,6 +14,7 @@ from bridge.reading_list import (
     DELETED,
     GLOBAL_ACTIONS,
     ITEM_ACTIONS,
+    ON_DELETED,
     UNREAD,
     UNTAGGED,
     Action,
@@ -37,7 +38,7 @@ _ROWS = 100
 
 _EVERYTHING = 2**63 - 1
 
-_COLUMNS = (
+COLUMNS = (
     "i.id, i.url, i.title, i.status, i.favorite, i.time_added, i.time_updated, i.time_read, i.time_favorited"
 )
 # Special to SQLite: elsewhere LIKE minds the case and ILIKE does not.
@@ -123,6 +124,16 @@ def _canonical(url: str) -> str:
         return ""
 
 
+def keep(tx: Tx, account: str, items: Sequence[Item], now: int) -> list[tuple[Item, Item | None]]:
+    """Puts items on the list as they are; answers each as it is now and as it was. See ports.Shelf.keep."""
+    sheet = _Sheet()
+    addressed = [(Action(name="add", url=item.url), _canonical(item.url)) for item in items]
+    sheet.read(tx, account, addressed)
+    done = [(key, sheet.keep(key, item, now)) for (_, key), item in zip(addressed, items, strict=True)]
+    sheet.write(tx, account)
+    return [(sheet.items[key], before) for key, before in done]
+
+
 @dataclass(slots=True)
 class _Sheet:
     """The items some actions are about, by canonical address: as they were read, and as they are by now."""
@@ -135,7 +146,7 @@ class _Sheet:
         canonicals = {canonical for _, canonical in addressed if canonical}
         ids = {action.item_id for action, _ in addressed if action.item_id}
         rows = _rows_in(tx, account, "i.canonical", canonicals) + _rows_in(tx, account, "i.id", ids)
-        items = _with_tags(tx, rows)
+        items = items_of(tx, rows)
         self.before = {row[-1]: item for row, item in zip(rows, items, strict=True)}
         self.items = dict(self.before)
         self.keys = {item.id: key for key, item in self.before.items()}
@@ -148,11 +159,24 @@ class _Sheet:
         if item is None and (action.name != "add" or not canonical):
             return Result(error=NOT_ON_THE_LIST), key
         item = item or Item(id=0, url=action.url.strip(), status=DELETED)
-        if item.status == DELETED and action.name not in ("add", "readd", "delete"):
+        if item.status == DELETED and action.name not in ON_DELETED:
             return Result(error=NOT_ON_THE_LIST), key
         self.items[key] = after = applied(item, action, now)
         shown = after if action.name in ("add", "readd") else None
         return Result(shown, created=action.name == "add" and item.status == DELETED), key
+
+    def keep(self, key: str, item: Item, now: int) -> Item | None:
+        """Answers the item as it was, None when it was not on the list."""
+        before = self.items.get(key)
+        if before is None or before.status == DELETED:
+            url, id_ = (before.url, before.id) if before else (item.url, 0)
+            added = item.time_added or now
+            self.items[key] = replace(item, id=id_, url=url, time_added=added, time_updated=now)
+            return None
+        tags = pocket_tags((*before.tags, *item.tags))
+        if tags != before.tags:
+            self.items[key] = replace(before, tags=tags, time_updated=max(now, before.time_updated))
+        return before
 
     def _key(self, action: Action, canonical: str) -> str:
         by_id = self.keys.get(action.item_id, "")
@@ -219,11 +243,11 @@ def find(tx: Tx, account: str, query: Query) -> Page:
     source, values = _matching(account, query)
     count = _EVERYTHING if query.count is None else query.count
     rows = tx.execute(
-        f"SELECT {_COLUMNS} {source} ORDER BY {_order(query)} LIMIT ? OFFSET ?",
+        f"SELECT {COLUMNS} {source} ORDER BY {_order(query)} LIMIT ? OFFSET ?",
         (*values, count, query.offset),
     ).fetchall()
     total = tx.execute(f"SELECT count(*) {source}", values).fetchone()[0] if query.total else 0
-    return Page(_with_tags(tx, rows), total, _taglist(tx, account) if query.taglist else ())
+    return Page(items_of(tx, rows), total, _taglist(tx, account) if query.taglist else ())
 
 
 def counts(tx: Tx, account: str) -> Counts:
@@ -283,6 +307,8 @@ def _order(query: Query) -> str:
             return "i.host, i.id"
         case "oldest":
             return f"{_moment(query)}, {_id(query)}"
+        case "updated":
+            return "i.time_updated DESC, i.id DESC"
         case "newest":
             return f"{_moment(query)} DESC, {_id(query)} DESC"
 
@@ -314,13 +340,13 @@ def _taglist(tx: Tx, account: str) -> tuple[str, ...]:
 
 def _rows_in(tx: Tx, account: str, column: str, values: Iterable[Any]) -> list[Any]:
     def some(chunk: Sequence[Any]) -> list[Any]:
-        sql = f"SELECT {_COLUMNS}, i.canonical FROM item i WHERE i.account = ? AND {column} IN ({_places(chunk)})"
+        sql = f"SELECT {COLUMNS}, i.canonical FROM item i WHERE i.account = ? AND {column} IN ({_places(chunk)})"
         return tx.execute(sql, (account, *chunk)).fetchall()
 
     return _flat(some, values)
 
 
-def _with_tags(tx: Tx, rows: Sequence[Any]) -> tuple[Item, ...]:
+def items_of(tx: Tx, rows: Sequence[Any]) -> tuple[Item, ...]:
     def some(chunk: Sequence[Any]) -> list[Any]:
         sql = f"SELECT item, tag FROM item_tag WHERE item IN ({_places(chunk)}) ORDER BY item"
         return tx.execute(sql, chunk).fetchall()

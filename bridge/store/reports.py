@@ -21,6 +21,8 @@ def due(tx: Tx, limit: int, now: float) -> list[tuple[int, float, int, str]]:
 def told(tx: Tx, arrival: int, reference: str, *, due_was: float, settled: bool) -> None:
     """The person was told. A change in the meantime has moved `due`: then they will be told again."""
     if settled:
+        if reference:
+            _keep(tx, arrival, reference)
         tx.execute("DELETE FROM report WHERE arrival = ? AND due = ?", (arrival, due_was))
     tx.execute(
         "UPDATE report SET reference = ?, failures = 0, due = CASE WHEN due = ? THEN ? ELSE due END WHERE arrival = ?",
@@ -28,9 +30,27 @@ def told(tx: Tx, arrival: int, reference: str, *, due_was: float, settled: bool)
     )
 
 
-def later(tx: Tx, arrival: int, due_at: float) -> None:
-    """Telling failed; once more at `due_at`."""
-    tx.execute("UPDATE report SET failures = failures + 1, due = ? WHERE arrival = ?", (due_at, arrival))
+def _keep(tx: Tx, arrival: int, reference: str) -> None:
+    tx.execute(
+        "INSERT INTO told (arrival, reference) VALUES (?, ?)"
+        " ON CONFLICT (arrival) DO UPDATE SET reference = excluded.reference",
+        (arrival, reference),
+    )
+
+
+def tell_anew(tx: Tx, arrival: int, now: float) -> None:
+    """What was told about an arrival is told again where it was told: its person has changed something."""
+    tx.execute(
+        "INSERT INTO report (arrival, due, failures, reference) SELECT arrival, ?, 0, reference FROM told"
+        " WHERE arrival = ? ON CONFLICT (arrival) DO NOTHING",
+        (now, arrival),
+    )
+    tx.execute("UPDATE report SET due = ? WHERE arrival = ?", (now, arrival))
+
+
+def later(tx: Tx, arrival: int, due_at: float, *, failed: bool) -> None:
+    """Not told; once more at `due_at`."""
+    tx.execute("UPDATE report SET failures = failures + ?, due = ? WHERE arrival = ?", (int(failed), due_at, arrival))
 
 
 def drop(tx: Tx, arrival: int) -> None:

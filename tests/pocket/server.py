@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx
 from starlette.applications import Starlette
@@ -14,28 +15,21 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from bridge.accounts import Accounts
 from bridge.pocket import Pocket
 from bridge.ports import ReadingList
-from bridge.sources.pocket_api import Identity, PocketApi
+from bridge.sources.pocket_api import PocketApi
 
 KEY = "1234-abcd1234abcd1234abcd1234"
 TOKEN = "5678defa-5678-defa-5678-defa56"
 INNER = "9999defa-5678-defa-5678-defa56"
-OTHER = "1111defa-5678-defa-5678-defa56"
-
-IDENTITIES = {
-    TOKEN: Identity("me", KEY),
-    INNER: Identity("me", "bridge", inner=True),
-    OTHER: Identity("you", KEY),
-}
 
 
-def identify(consumer_key: str, access_token: str) -> Identity | None:
-    return IDENTITIES.get(access_token) if consumer_key == KEY else None
 
-
-def face(reading_list: ReadingList, clock: Callable[[], float], **more: Any) -> Starlette:
-    return Starlette(routes=list(PocketApi(reading_list, identify=identify, clock=clock, **more).routes))
+def face(reading_list: ReadingList, clock: Callable[[], float], accounts: Accounts | None = None, **more: Any) -> Starlette:
+    """The embedded list; TOKEN is its owner's. A store keeps the accounts, too."""
+    known = accounts or reading_list.accounts
+    return Starlette(routes=list(PocketApi(reading_list, known, owner=TOKEN, inner=INNER, clock=clock, **more).routes))
 
 
 def client(app: Any, token: str = TOKEN) -> Pocket:
@@ -69,10 +63,16 @@ class Script:
 
     async def _answer(self, request: Request) -> Response:
         answer = self._answers[min(len(self.asked), len(self._answers) - 1)]
-        self.asked.append((request.url.path, json.loads(await request.body())))
+        self.asked.append((request.url.path, _read(await request.body())))
         body = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
         kind = "text/html" if isinstance(answer.body, str) else "application/json"
         return Response(body, answer.status, {"Content-Type": kind, **answer.headers})
+
+
+def _read(body: bytes) -> dict[str, Any]:
+    """Version 3 sends JSON, version 2 a form."""
+    asked: dict[str, Any] = json.loads(body) if body.startswith(b"{") else dict(parse_qsl(body.decode()))
+    return asked
 
 
 class Gone(httpx.AsyncBaseTransport):

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import ast
-import asyncio
 import re
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import CodeType, FunctionType
 
 import pytest
-import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from bridge.pocket import Pocket
-from bridge.sources.pocket_api import Identity, PocketApi
+from bridge.sources.pocket_api import PocketApi
 from bridge.store.core import Store
 from tests.conftest import Clock
+from tests.loopback import serve
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "pocket-api.md"
 EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
@@ -32,37 +27,17 @@ PRINTED = [
     ["add done", "tags_add done", "archive failed: there is no such item on the list"],
     ["1790000000 First ('later',)", "1 items", "changed 1"],
     ["1 ['First'] ('later',)", "Stats(unread=1, archived=0, total=1)"],
-    ["320 calls left this hour"],
-    [f"approve at {ADDRESS}/auth/authorize?request_token=1code", "signed in as me"],
+    ["319 calls left this hour"],
+    [f"approve at {ADDRESS}/auth/authorize?request_token=", "the user must first approve"],
 ]
-
-
-async def begin(_: Request) -> Response:
-    return JSONResponse({"code": "1code", "state": None})
-
-
-async def approved(_: Request) -> Response:
-    return JSONResponse({"access_token": "2token", "username": "me"})
 
 
 @pytest.fixture
 async def address(store: Store, clock: Clock) -> AsyncIterator[str]:
-    """The embedded list on a free port, with a sign-in that approves everybody."""
-
-    def identify(_: str, access_token: str) -> Identity | None:
-        return Identity("me", "script") if access_token == "YOUR-TOKEN" else None
-
-    face = PocketApi(store, identify=identify, clock=clock)
-    sign_in = [
-        Route("/v3/oauth/request", begin, methods=["POST"]),
-        Route("/v3/oauth/authorize", approved, methods=["POST"]),
-    ]
-    server = uvicorn.Server(uvicorn.Config(Starlette(routes=[*sign_in, *face.routes]), log_level="error"))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        await serving
+    """The embedded list on a free port."""
+    face = PocketApi(store, store.accounts, owner="YOUR-TOKEN", inner="", clock=clock)
+    async with serve(Starlette(routes=list(face.routes))) as origin:
+        yield origin
 
 
 def compiled(example: str) -> CodeType:

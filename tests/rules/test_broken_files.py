@@ -70,7 +70,7 @@ BROKEN = [
     # sections
     ("hello\n", "1:1", "the rule file must be a block of keys, not a text", "key: value"),
     ("- name: a\n", "1:1", "the file begins with a list", "Begin with a section"),
-    ("{}\n", "1:1", "the rule file is empty", "feeds, destinations"),
+    ("{}\n", "1:1", "the rule file is empty", "feeds, "),
     ("rule: []\n", "1:1", "unknown key “rule”", "Did you mean “rules”?"),
     ("rules:\n", "1:7", "“rules” is empty", "remove the line"),
     ("rules: {name: a}\n", "1:8", "“rules” must be a list", "Begin each entry with “- ”"),
@@ -122,7 +122,7 @@ BROKEN = [
     (rule("if: {domain: 'a.org, b.org'}"), "3:18", "is no host", "Several are a list"),
     (rule("if: {domain: [a.org, 'x y']}"), "3:26", "is no host: “x y”", "such as example.com"),
     (rule("if: {url: example.com/x}"), "3:15", "compared with the whole address", '"*example.com/x"'),
-    (rule("if: {title: {regex: x}}"), "3:17", "a text with braces", "Quote it"),
+    (rule("if: {title: {feed}}"), "3:17", "a text with braces", "Quote it"),
     (rule("if: {title: []}"), "3:17", "is an empty list", "between the brackets"),
     (rule("if: {title: ''}"), "3:17", "“title” in “if” in rule “papers” is empty", "Write its value"),
     (rule("if: {title: [[a]]}"), "3:18", "must be a text, not a list", "in one line"),

@@ -120,9 +120,7 @@ def test_a_condition_holds_or_does_not(conditions: str, seen: Sighting, *, expec
 
 
 @pytest.mark.parametrize(("conditions", "seen", "expected"), CONDITIONS[:-2])
-def test_one_condition_that_holds_excepts_in_unless(
-    conditions: str, seen: Sighting, *, expected: bool
-) -> None:
+def test_one_condition_that_holds_excepts_in_unless(conditions: str, seen: Sighting, *, expected: bool) -> None:
     rule_file = rules(f"{{name: it, unless: {conditions}, then: {{tag: hit}}}}")
     assert decide(rule_file, seen).matched == (() if expected else ("it",))
 
@@ -246,9 +244,7 @@ def test_explain_names_the_clause_that_decided() -> None:
     seen = sighting("https://shop.example/x", source="feed", feed="gadgets", title="Sponsored!")
     assert explain(rule_file, seen) == [
         Trace("papers", False, "domain is shop.example", ""),
-        Trace(
-            "tagged", True, "it has no condition; unless: tag keep is absent", "untag old, older; to backup"
-        ),
+        Trace("tagged", True, "it has no condition; unless: tag keep is absent", "untag old, older; to backup"),
         Trace(
             "ads",
             True,
@@ -316,9 +312,7 @@ feeds:
 """
     assert load(text, name="x").feeds == (
         Feed(url="https://a.org/rss", name="a", tags=(), start=Start("none"), interval=3600.0),
-        Feed(
-            url="https://b.org/rss", name="b", tags=("x", "y"), start=Start("last", count=10), interval=1800.0
-        ),
+        Feed(url="https://b.org/rss", name="b", tags=("x", "y"), start=Start("last", count=10), interval=1800.0),
         Feed(
             url="https://c.org/rss",
             name="c",

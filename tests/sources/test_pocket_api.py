@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 
+from bridge.accounts import fingerprint
 from bridge.errors import StoreError
 from bridge.link import Sighting
 from bridge.ports import Arrival
@@ -22,7 +23,7 @@ from bridge.reading_list import Action, Page, Query, Result
 from bridge.sources.pocket_api import UNIT, read
 from bridge.store.core import Store
 from tests.conftest import Clock
-from tests.pocket.server import INNER, KEY, OTHER, TOKEN, browser, client, face
+from tests.pocket.server import INNER, KEY, TOKEN, browser, client, face
 
 KEYS = {"consumer_key": KEY, "access_token": TOKEN}
 NOW = 1_790_000_000
@@ -526,8 +527,8 @@ class Broken:
 
 
 @pytest.mark.parametrize("path", ["/v3/add", "/v3/send", "/v3/get", "/v3/stats", "/v3/fetch"])
-async def test_a_store_that_fails_is_503_and_come_again(clock: Clock, path: str) -> None:
-    answer = await call(face(Broken(), clock), path, url="https://a.example/", actions=ACTIONS)
+async def test_a_store_that_fails_is_503_and_come_again(store: Store, clock: Clock, path: str) -> None:
+    answer = await call(face(Broken(), clock, store.accounts), path, url="https://a.example/", actions=ACTIONS)
 
     assert (answer.status_code, answer.headers["retry-after"], answer.headers["x-error-code"]) == (
         503,
@@ -548,13 +549,14 @@ async def test_a_page_of_another_origin_may_call(app: Starlette) -> None:
     assert "X-Error-Code" in answer.headers["access-control-expose-headers"]
 
 
-async def test_nobody_sees_the_list_of_another(app: Starlette) -> None:
+async def test_nobody_sees_the_list_of_another(store: Store, app: Starlette) -> None:
     await call(app, "/v3/add", url="https://a.example/")
+    await store.accounts.add_token(fingerprint("ann's token"), "ann", KEY)
 
-    answer = await call(app, "/v3/send", OTHER, actions=[{"action": "delete", "item_id": "1"}])
+    answer = await call(app, "/v3/send", "ann's token", actions=[{"action": "delete", "item_id": "1"}])
 
     assert answer.json()["action_results"] == [False]
-    assert (await call(app, "/v3/get", OTHER)).json()["list"] == {}
+    assert (await call(app, "/v3/get", "ann's token")).json()["list"] == {}
     assert await urls(app) == ["https://a.example/"]
 
 
@@ -612,10 +614,8 @@ async def test_an_add_that_is_refused_is_no_arrival(store: Store, app: Starlette
 # -- anything at all -----------------------------------------------------------------------------------------------
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
-JSON = st.recursive(
-    SCALARS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
+JSON: st.SearchStrategy[Any] = st.deferred(
+    lambda: SCALARS | st.lists(JSON, max_size=3) | st.dictionaries(st.text(max_size=8), JSON, max_size=3)
 )
 NAMES = st.sampled_from(
     "actions url title tags tweet_id time state favorite tag contentType sort detailType search domain since "

@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 
 from bridge.errors import ConfigError, FetchError, InvalidArrival, SourceError, StoreError
 from bridge.net import Answer, Door
-from bridge.ports import Arrival, Cursor, Key, Receipt, Report, Reporter, Request, Source, Verdict
+from bridge.ports import Answered, Arrival, Cursor, Key, Receipt, Report, Reporter, Request, Source, Verdict
 from bridge.sources._telegram_api import BotError
-from bridge.sources._telegram_words import HELP, LONGEST_MESSAGE, words
+from bridge.sources._telegram_answers import HELP
+from bridge.sources._telegram_text import LONGEST_MESSAGE
+from bridge.sources._telegram_words import words
 from bridge.sources.telegram import Telegram, patience, read
 from bridge.store.core import Store
 from bridge.store.sqlite import Database
@@ -108,8 +110,7 @@ def bot_api() -> BotApi:
 
 @pytest.fixture
 async def door(bot_api: BotApi) -> AsyncIterator[Door]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=bot_api)) as client:
-        yield Door(client, follows=False)
+    yield Door(lambda: httpx.ASGITransport(app=bot_api), follows=False)
 
 
 def telegram(
@@ -165,7 +166,7 @@ async def test_only_messages_and_posts_are_asked_for(bot_api: BotApi, door: Door
     assert asked == {
         "timeout": 25,
         "limit": 100,
-        "allowed_updates": ["message", "edited_message", "channel_post", "edited_channel_post"],
+        "allowed_updates": ["message", "edited_message", "channel_post", "edited_channel_post", "callback_query"],
     }
 
 
@@ -757,7 +758,12 @@ def verdict(state: str = "kept", **fields: Any) -> Verdict:
 
 
 def told(
-    *verdicts: Verdict, state: str = "read", reason: str = "", reference: str = "", of_: Arrival | None = None
+    *verdicts: Verdict,
+    state: str = "read",
+    reason: str = "",
+    reference: str = "",
+    of_: Arrival | None = None,
+    answers: Sequence[Answered] = (),
 ) -> Report:
     return Report(
         arrival=of_ or of(message("https://example.com/a")),
@@ -766,6 +772,7 @@ def told(
         verdicts=verdicts,
         settled=True,
         reference=reference,
+        answers=answers,
     )
 
 
@@ -818,7 +825,7 @@ LINK = '<a href="https://example.com/a">https://example.com/a</a>'
         (told(state="new"), ""),
         (told(state="read", reason="together with 5"), ""),
         (told(state="parked", reason="its chat has no id"), "This message could not be read: its chat has no id"),
-        (told(state="command", reason="start"), HELP),
+        (told(state="command", reason="start", answers=[Answered("start", "", 0, {})]), HELP),
         (
             told(verdict(deliveries={"reading": ("delivered", "created")}), reason="ftp://x is not a web page"),
             f"Saved to reading: {LINK}\nftp://x is not a web page",
@@ -867,9 +874,11 @@ def test_whatever_is_told_fits_and_is_html_telegram_takes(verdicts: list[Verdict
 async def test_a_message_is_answered_once_and_the_answer_is_edited(
     bot_api: BotApi, door: Door, inbox: Witness
 ) -> None:
-    source = telegram(inbox, door)
+    night = Night(1)
+    source = telegram(inbox, door, night)
     waiting = told(verdict(deliveries={"pocket": ("pending", "")}))
     reference = await source.report(waiting)
+    night.now += 1.0
     assert await source.report(saved(reference)) == reference
     (asked,) = bot_api.asked("sendMessage")
     assert (asked["chat_id"], asked["reply_parameters"]["message_id"]) == (42, 101)
@@ -879,8 +888,10 @@ async def test_a_message_is_answered_once_and_the_answer_is_edited(
 
 
 async def test_saying_the_same_again_is_fine(bot_api: BotApi, door: Door, inbox: Witness) -> None:
-    source = telegram(inbox, door)
+    night = Night(1)
+    source = telegram(inbox, door, night)
     reference = await source.report(saved())
+    night.now += 1.0
     assert await source.report(saved(reference)) == reference
     assert len(bot_api.sent) == 1
 
@@ -888,9 +899,11 @@ async def test_saying_the_same_again_is_fine(bot_api: BotApi, door: Door, inbox:
 async def test_an_answer_its_person_deleted_is_not_given_again(
     bot_api: BotApi, door: Door, inbox: Witness
 ) -> None:
-    source = telegram(inbox, door)
+    night = Night(1)
+    source = telegram(inbox, door, night)
     reference = await source.report(saved())
     bot_api.sent.clear()
+    night.now += 1.0
     assert await source.report(saved(reference)) == reference
     assert bot_api.sent == {}
 
@@ -963,15 +976,14 @@ async def ask(door: Door, method: str, **parameters: Any) -> Json:
 
 async def test_the_newest_poller_ends_the_one_that_waits() -> None:
     bot_api = BotApi(second=1.0)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=bot_api)) as client:
-        door = Door(client, follows=False)
-        first = asyncio.create_task(ask(door, "getUpdates", timeout=50))
-        while not bot_api.calls:
-            await asyncio.sleep(0)
-        second = asyncio.create_task(ask(door, "getUpdates", timeout=50))
-        assert (await first)["error_code"] == 409
-        bot_api.receive(message("x"))
-        assert len((await second)["result"]) == 1
+    door = Door(lambda: httpx.ASGITransport(app=bot_api), follows=False)
+    first = asyncio.create_task(ask(door, "getUpdates", timeout=50))
+    while not bot_api.calls:
+        await asyncio.sleep(0)
+    second = asyncio.create_task(ask(door, "getUpdates", timeout=50))
+    assert (await first)["error_code"] == 409
+    bot_api.receive(message("x"))
+    assert len((await second)["result"]) == 1
 
 
 async def test_an_impossible_offset_begins_at_the_head_again(bot_api: BotApi, door: Door) -> None:
@@ -1060,5 +1072,10 @@ def test_real_updates_are_read_or_refused_with_a_reason(corpus: Path) -> None:
             read([arrival(update)])
         except InvalidArrival as error:
             refused.setdefault(str(error), []).append(row["kind"])
-    assert set(refused) <= {"the update has no update_id", "its chat has no id"}
+    assert set(refused) <= {
+        "the update has no update_id",
+        "its chat has no id",
+        "the message of this button is gone",
+        "this button was not made by this bot",
+    }
     assert set(refused.get("the update has no update_id", [])) <= {"response"}

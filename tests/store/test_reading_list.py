@@ -19,6 +19,7 @@ from bridge.reading_list import (
     DELETED,
     GLOBAL_ACTIONS,
     ITEM_ACTIONS,
+    ON_DELETED,
     UNREAD,
     UNTAGGED,
     Action,
@@ -79,7 +80,7 @@ class Model:
         item = self.items.get(key)
         if item is None and action.name == "add" and action.url:
             item = Item(id=next_id, url=action.url, status=DELETED)
-        if item is None or (item.status == DELETED and action.name not in ("add", "readd", "delete")):
+        if item is None or (item.status == DELETED and action.name not in ON_DELETED):
             return Result(error="missing")
         self.items[key] = applied(item, action, now)
         shown = self.items[key] if action.name in ("add", "readd") else None

@@ -78,6 +78,7 @@ CREATE TABLE delivery (
     state TEXT NOT NULL,
     because TEXT NOT NULL,
     due REAL NOT NULL,
+    bulk INTEGER NOT NULL DEFAULT 0,  -- of a file: after everything else
     attempts INTEGER NOT NULL,
     revision INTEGER NOT NULL,      -- grows when the wanted state changes
     sent_revision INTEGER NOT NULL,
@@ -86,7 +87,7 @@ CREATE TABLE delivery (
     changed REAL NOT NULL,
     UNIQUE (link, connection)
 );
-CREATE INDEX delivery_due ON delivery (connection, due, id) WHERE state = 'pending';
+CREATE INDEX delivery_due ON delivery (connection, bulk, due, id) WHERE state = 'pending';
 CREATE INDEX delivery_leased ON delivery (connection, due) WHERE state = 'leased';
 CREATE INDEX delivery_unsettled ON delivery (connection, state) WHERE state NOT IN ('delivered', 'cancelled');
 
@@ -150,3 +151,11 @@ CREATE TABLE item_tag (
     PRIMARY KEY (item, tag)
 );
 CREATE INDEX item_tag_tag ON item_tag (account, tag, time_added, item);
+
+-- Passages that somebody marked in an item, as files brought them.
+CREATE TABLE highlight (
+    item BIGINT NOT NULL,
+    quote TEXT NOT NULL,
+    time BIGINT NOT NULL,
+    PRIMARY KEY (item, quote)
+);

@@ -1,0 +1,306 @@
+"""How fast the webhook door acknowledges, beside the same door storing nothing and beside other programs.
+
+    python -m bench.webhooks [--seconds 5] [--rounds 3] [--only floor,store,…] [--node-red COMMAND]
+
+Needs `wrk`; Debian's `webhook` and Node-RED take part where they are installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge.ports import Arrival, Cursor, Key, Receipt
+from bridge.sources.webhooks import Webhooks
+from bridge.store.core import Store
+from bridge.web.server import Server, application, listen
+
+TOKEN = "bench-token"
+CONNECTIONS = 64
+ROOT = Path(__file__).resolve().parents[1]
+
+# Every request is another one: a repeat is known and would not be stored.
+SCRIPT = """
+local made = 0
+local run = os.time() .. "-" .. tostring({}):sub(8)
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+wrk.headers["Authorization"] = "Bearer %s"
+function request()
+  made = made + 1
+  return wrk.format(nil, "%s", nil, string.format(
+    '{"url": "https://example.com/%%s/%%d", "title": "A page of the usual length of a title", "tags": ["one", "two"]}',
+    run, made))
+end
+function done(summary, latency)
+  io.write(string.format('RESULT {"requests": %%d, "seconds": %%f, "p50": %%f, "p99": %%f, "errors": %%d}\\n',
+    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+    summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout))
+end
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    rate: float
+    p50: float
+    p99: float
+    errors: int
+    requests: int
+
+
+class Nowhere:
+    """An inbox that keeps nothing: the floor."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    async def put(
+        self,
+        arrivals: Sequence[Arrival],
+        *,
+        seen: Sequence[Key] = (),
+        cursor: Cursor | None = None,
+        expect: str | None = None,
+    ) -> Sequence[Receipt]:
+        del seen, cursor, expect
+        self._last += len(arrivals)
+        return [Receipt(self._last, new=True) for _ in arrivals]
+
+
+# -- servers ----------------------------------------------------------------------------------------------------------
+
+
+async def _serve(kind: str, folder: Path, port: int) -> None:
+    """The door alone, over nothing or over the real store."""
+    store = await Store.open(folder / "bridge.db", time.time) if kind == "store" else None
+    door = Webhooks(store or Nowhere(), token=TOKEN, clock=time.time)  # type: ignore[arg-type]
+    with listen("127.0.0.1", port) as listener:
+        await Server(application([door.routes], ready=list)).serve([listener])
+
+
+@contextlib.contextmanager
+def _process(command: Sequence[str], port: int, environment: dict[str, str], folder: Path) -> Iterator[None]:
+    with (folder / "log").open("ab") as log:
+        process = subprocess.Popen(command, env=os.environ | environment, cwd=ROOT, stdout=log, stderr=log)
+        try:
+            _until_listening(port)
+            yield
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def _until_listening(port: int) -> None:
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    raise SystemExit("the server does not listen; see its log")
+
+
+@contextlib.contextmanager
+def _door(kind: str, folder: Path, port: int) -> Iterator[str]:
+    command = [sys.executable, "-m", "bench.webhooks", "--serve", kind, "--folder", str(folder), "--port", str(port)]
+    with _process(command, port, {}, folder):
+        yield "/hooks/bench"
+
+
+@contextlib.contextmanager
+def _bridge(folder: Path, port: int, rules: str = "") -> Iterator[str]:
+    """The whole program: rules are applied and links sent on while requests come."""
+    (folder / "rules.yaml").write_text(rules)
+    environment = {
+        "BRIDGE_DATA": str(folder / "data"),
+        "BRIDGE_RULES": str(folder / "rules.yaml"),
+        "BRIDGE_LISTEN": f"127.0.0.1:{port}",
+        "BRIDGE_TOKEN": TOKEN,
+        "BRIDGE_LOG_LEVEL": "WARNING",
+    }
+    with _process([sys.executable, "-m", "bridge", "run"], port, environment, folder):
+        yield "/hooks/bench"
+
+
+@contextlib.contextmanager
+def _black_holed(folder: Path, port: int) -> Iterator[str]:
+    """Everything goes to a service that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as hole:
+        rules = (
+            "destinations:\n  hole:\n    type: pocket\n"
+            f"    base_url: http://127.0.0.1:{hole.getsockname()[1]}\n    consumer_key: k\n    access_token: t\n"
+            "defaults:\n  to: hole\n"
+        )
+        with _bridge(folder, port, rules) as path:
+            yield path
+
+
+@contextlib.contextmanager
+def _debian_webhook(folder: Path, port: int) -> Iterator[str]:
+    """Debian's webhook, running a shell that appends what came and syncs it."""
+    script = folder / "append.sh"
+    script.write_text(
+        f'#!/bin/sh\nprintf "%s\\n" "$1" | dd of={folder}/taken oflag=append conv=notrunc,fdatasync status=none\n'
+    )
+    script.chmod(0o755)
+    hook = {
+        "id": "bench",
+        "execute-command": str(script),
+        "include-command-output-in-response": True,
+        "pass-arguments-to-command": [{"source": "entire-payload"}],
+    }
+    (folder / "hooks.json").write_text(json.dumps([hook]))
+    command = ["webhook", "-hooks", str(folder / "hooks.json"), "-ip", "127.0.0.1", "-port", str(port)]
+    with _process(command, port, {}, folder):
+        yield "/hooks/bench"
+
+
+@contextlib.contextmanager
+def _node_red(folder: Path, port: int) -> Iterator[str]:
+    """Node-RED: http in -> append to a file (no sync) -> http response."""
+    flow = [
+        {"id": "t", "type": "tab", "label": "bench"},
+        {"id": "a", "z": "t", "type": "http in", "url": "/bench", "method": "post", "wires": [["b"]]},
+        {"id": "b", "z": "t", "type": "file", "filename": str(folder / "taken"), "filenameType": "str",
+         "appendNewline": True, "overwriteFile": "false", "wires": [["c"]]},
+        {"id": "c", "z": "t", "type": "http response", "statusCode": "200", "wires": []},
+    ]  # fmt: skip
+    (folder / "flows.json").write_text(json.dumps(flow))
+    command = [*NODE_RED, "--userDir", str(folder), "--port", str(port), str(folder / "flows.json")]
+    with _process(command, port, {}, folder):
+        _until_answering(f"http://127.0.0.1:{port}/bench")
+        yield "/bench"
+
+
+def _until_answering(url: str) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(urllib.request.Request(url, b"{}", {"Content-Type": "application/json"}), timeout=2)
+            return
+        time.sleep(0.2)
+
+
+NODE_RED = ["node-red"]
+Peer = Callable[[Path, int], contextlib.AbstractContextManager[str]]
+FLOOR = "floor"
+PEERS: dict[str, Peer] = {
+    FLOOR: lambda folder, port: _door("floor", folder, port),
+    "store": lambda folder, port: _door("store", folder, port),
+    "bridge": _bridge,
+    "black-holed": _black_holed,
+    "debian-webhook": _debian_webhook,
+    "node-red": _node_red,
+}
+
+
+# -- measuring --------------------------------------------------------------------------------------------------------
+
+
+def _measure(peer: Peer, seconds: float) -> Result:
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder, port = Path(name), _free_port()
+        with peer(folder, port) as path:
+            _wrk(folder, port, path, min(1.0, seconds))
+            result = _wrk(folder, port, path, seconds)
+        for database in folder.rglob("bridge.db"):
+            _all_there(database, result)
+    return result
+
+
+def _wrk(folder: Path, port: int, path: str, seconds: float) -> Result:
+    script = folder / "unique.lua"
+    script.write_text(SCRIPT % (TOKEN, path))
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "--timeout", "10s", "-s", str(script)]
+    said = subprocess.run([*command, f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"RESULT (\{.*\})", said)
+    if found is None:
+        raise SystemExit(said)
+    told = json.loads(found[1])
+    rate = told["requests"] / told["seconds"]
+    return Result(rate, told["p50"], told["p99"], told["errors"], told["requests"])
+
+
+def _all_there(database: Path, result: Result) -> None:
+    """What was acknowledged is in the file, or the figure is worth nothing."""
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        [rows] = connection.execute("SELECT count(*) FROM arrival").fetchone()
+    if rows < result.requests - result.errors:
+        raise SystemExit(f"{result.requests - result.errors} requests were acknowledged, {rows} were stored")
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _table(results: dict[str, list[Result]]) -> Iterator[str]:
+    yield "| | requests/s min/med/max | p50 ms | p99 ms | errors | rate / floor | p99 / floor's |"
+    yield "|---|---|---|---|---|---|---|"
+    floor = results.get(FLOOR, [])
+    for name, rounds in results.items():
+        rates = [one.rate for one in rounds]
+        ratio = _ratio([one.rate for one in rounds], [one.rate for one in floor])
+        tail = _ratio([one.p99 for one in rounds], [one.p99 for one in floor])
+        yield (
+            f"| {name} | {min(rates):.0f} / {statistics.median(rates):.0f} / {max(rates):.0f} "
+            f"| {statistics.median(one.p50 for one in rounds):.1f} | {statistics.median(one.p99 for one in rounds):.1f} "
+            f"| {sum(one.errors for one in rounds)} | {ratio} | {tail} |"
+        )
+
+
+def _ratio(ours: Sequence[float], floors: Sequence[float]) -> str:
+    """Paired by round: the machine changes between rounds more than between neighbours."""
+    pairs = [one / floor for one, floor in zip(ours, floors, strict=False)]
+    return f"{min(pairs):.2f} / {statistics.median(pairs):.2f} / {max(pairs):.2f}" if pairs else ""
+
+
+def _take_part(names: Sequence[str]) -> Iterator[str]:
+    needs = {"debian-webhook": "webhook", "node-red": NODE_RED[0]}
+    for name in names:
+        if name in needs and not shutil.which(needs[name]):
+            print(f"{name}: {needs[name]} is not installed", file=sys.stderr)
+        else:
+            yield name
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default=",".join(PEERS))
+    parser.add_argument("--node-red", default="")
+    parser.add_argument("--serve")
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--port", type=int)
+    given = parser.parse_args()
+    if given.serve:
+        asyncio.run(_serve(given.serve, given.folder, given.port))
+        return
+    NODE_RED[:] = given.node_red.split() or NODE_RED
+    names = list(_take_part(given.only.split(",")))
+    results: dict[str, list[Result]] = {name: [] for name in names}
+    for _ in range(given.rounds):
+        for name in names:
+            results[name].append(_measure(PEERS[name], given.seconds))
+    print("\n".join(_table(results)))
+
+
+if __name__ == "__main__":
+    main()

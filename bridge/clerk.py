@@ -1,0 +1,146 @@
+"""The clerk: carries out what people ask of a bot, once and in order, and writes down the answer they are told."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from bridge.desk import Desk
+from bridge.errors import BridgeError, InvalidArrival, StoreError
+from bridge.link import tidy_tags
+from bridge.ports import Errand, Errands, ReadingList
+from bridge.reading_list import Query
+from bridge.rules import RuleFile
+
+MOST_ERRANDS = 20
+MOST_WHYS = 3
+LAST = 5
+BUSY_SECONDS = 2.0
+MOST_WAITS = 90
+"""Times an errand waits for a link that is being sent at the moment: longer than any lease."""
+
+NOTHING_MEANT = "there is no message with a link that this could be about; answer the message you mean"
+
+log = logging.getLogger(__name__)
+
+Plain = dict[str, Any]
+
+
+class Clerk:
+    """`connections`: names that a link can be sent to. Carrying out the same errand again is safe."""
+
+    def __init__(
+        self,
+        errands: Errands,
+        desk: Desk,
+        reading_list: ReadingList,
+        *,
+        connections: Callable[[], Sequence[str]],
+        rule_file: Callable[[], RuleFile],
+        clock: Callable[[], float],
+    ) -> None:
+        self._errands = errands
+        self._desk = desk
+        self._list = reading_list
+        self._connections = connections
+        self._rule_file = rule_file
+        self._clock = clock
+        self._trades: dict[str, Callable[[Errand], Awaitable[Plain]]] = {
+            "start": self._nothing,
+            "help": self._nothing,
+            "why": self._why,
+            "last": self._last,
+            "tags": self._tags,
+            "tag": self._tag,
+            "undo": self._undo,
+            "to": self._to,
+            "back": self._back,
+            "feeds": self._feeds,
+            "status": self._status,
+        }
+
+    async def wait(self) -> None:
+        await self._errands.wait_for_errands()
+
+    async def step(self) -> int:
+        """Carries out what is due; answers how many errands that was."""
+        due = await self._errands.due_errands(MOST_ERRANDS)
+        for errand in due:
+            answer = await self._answer(errand)
+            if _is_busy(answer) and errand.failures < MOST_WAITS:
+                await self._errands.put_off(errand, self._clock() + BUSY_SECONDS)
+            else:
+                await self._errands.answer(errand, answer)
+        return len(due)
+
+    async def _answer(self, errand: Errand) -> Plain:
+        try:
+            return await self._trades.get(errand.name, self._unknown)(errand)
+        except StoreError:
+            raise
+        except BridgeError as error:
+            return {"error": str(error)}
+        except Exception as error:
+            # A bug costs one errand and is told: it must never stop the others.
+            log.exception("“%s” could not be carried out", errand.name)
+            return {"error": f"it could not be done: {type(error).__name__} (this is a bug in bridge)"}
+
+    async def _nothing(self, _: Errand) -> Plain:
+        return {}
+
+    async def _unknown(self, errand: Errand) -> Plain:
+        raise InvalidArrival(f"nobody here knows how to do “{errand.name}”")
+
+    async def _why(self, errand: Errand) -> Plain:
+        urls = [errand.argument] if errand.argument else await self._errands.links_of(_meant(errand))
+        return {"links": [await self._desk.why(url) for url in urls[:MOST_WHYS]], "more": len(urls[MOST_WHYS:])}
+
+    async def _last(self, errand: Errand) -> Plain:
+        return {"links": list(await self._errands.last(errand.account, LAST))}
+
+    async def _tags(self, errand: Errand) -> Plain:
+        page = await self._list.find(errand.account, Query(count=0, total=False, taglist=True))
+        return {"tags": list(page.taglist)}
+
+    async def _tag(self, errand: Errand) -> Plain:
+        tags = tidy_tags(errand.argument.replace(",", " ").split())
+        if not tags:
+            raise InvalidArrival("name the tags: /tag python later")
+        added = await self._errands.tag(_meant(errand), errand.arrival, tags)
+        return {"tags": list(tags), "added": list(added)}
+
+    async def _back(self, errand: Errand) -> Plain:
+        """The answer shows its own buttons again."""
+        await self._errands.tag(_meant(errand), errand.arrival, ())
+        return {}
+
+    async def _undo(self, errand: Errand) -> Plain:
+        return dict(await self._errands.take_back(_meant(errand)))
+
+    async def _to(self, errand: Errand) -> Plain:
+        names = list(self._connections())
+        if not errand.argument:
+            return {"connections": names}
+        if errand.argument not in names:
+            raise InvalidArrival(f"there is no connection “{errand.argument}”; there are: {', '.join(names)}")
+        number = await self._errands.want_also(_meant(errand), errand.argument)
+        return {"connection": errand.argument, "links": number}
+
+    async def _feeds(self, errand: Errand) -> Plain:
+        rule_file = self._rule_file()
+        feeds = [{"name": feed.name, "url": feed.url} for feed in rule_file.feeds]
+        return {"feeds": feeds, "file": rule_file.name, "asked": errand.argument}
+
+    async def _status(self, _: Errand) -> Plain:
+        return await self._desk.status()
+
+
+def _meant(errand: Errand) -> int:
+    if not errand.about:
+        raise InvalidArrival(NOTHING_MEANT)
+    return errand.about
+
+
+def _is_busy(answer: Plain) -> bool:
+    return any(link.get("busy") for link in answer.get("links", ()) if isinstance(link, dict))

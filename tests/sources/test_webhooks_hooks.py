@@ -1,0 +1,319 @@
+"""Hooks one sets up: paths to what is meant, addresses with tokens, what came and how it is learned and replayed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+
+from bridge.errors import ConfigError, InvalidArrival
+from bridge.ports import Arrival, Key
+from bridge.rules import Hook as Written
+from bridge.rules import load, path_of, steps_of, walk
+from bridge.sources._finder import find
+from bridge.sources._hook import Hook
+from bridge.sources._hook_map import mapped, proposal
+from bridge.sources._hook_office import Office, written
+from bridge.sources._request import HookRequest
+from bridge.sources.webhooks import Webhooks, read
+from bridge.store.core import Store
+from bridge.web.server import listen
+from tests.conftest import Clock
+
+OWNER = "owner-token"
+A, B = "https://example.com/a", "https://example.com/b"
+
+
+class House:
+    """A door over a real store, with its office."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.store = store
+        self.clock = clock
+        self.door = Webhooks(store, token=OWNER, clock=clock, key=b"key")
+        self.office = Office(store, store, self.door.hooks)
+        transport = httpx.ASGITransport(Starlette(routes=list(self.door.routes)))
+        self.http = httpx.AsyncClient(transport=transport, base_url="http://bridge.test")
+        self.owner = {"Authorization": f"Bearer {OWNER}"}
+
+    def declare(self, name: str = "shop", secret: str = "s3cret", **more: Any) -> None:
+        self.door.hooks.declare([Hook.of(Written(name=name, **more), [secret.encode()] if secret else [])])
+
+
+@pytest.fixture
+def house(store: Store, clock: Clock) -> House:
+    return House(store, clock)
+
+
+ENTRIES = {"items": [{"u": A, "n": "First", "t": [{"l": "x"}]}, {"u": B, "n": "Second", "t": []}]}
+
+
+def read_as(value: Any, **where: list[str]) -> list[tuple[str, str, tuple[str, ...]]]:
+    body = json.dumps(value).encode()
+    request = HookRequest(hook="h", headers={"content-type": "application/json"}, body=body, where=where)
+    reading = read([Arrival(source="hook", channel="h", key=Key("", ""), raw=request.raw())])
+    return [(link.url, link.title, link.tags) for link in reading.sightings]
+
+
+# Paths.
+
+
+def test_paths_lead_to_each_entry_with_what_stands_beside_it() -> None:
+    found = read_as(ENTRIES, url=["items[].u"], title=["items[].n"], tags=["items[].t[].l"])
+    assert found == [(A, "First", ("x",)), (B, "Second", ())]
+
+
+def test_a_path_goes_on_in_every_entry_of_a_list_without_being_told() -> None:
+    assert [url for url, *_ in read_as(ENTRIES, url=["items.u"])] == [A, B]
+
+
+def test_of_several_paths_the_first_that_leads_to_something_counts_for_each_entry() -> None:
+    value = {"items": [{"canonical": A, "link": B}, {"canonical": "", "link": B}]}
+    assert [url for url, *_ in read_as(value, url=["items[].canonical", "items[].link"])] == [A, B]
+
+
+def test_paths_for_the_title_alone_leave_the_link_to_the_finder() -> None:
+    assert read_as({"url": A, "meta": {"caption": "T"}}, title=["meta.caption"]) == [(A, "T", ())]
+
+
+def test_a_path_may_lead_to_a_text_with_an_address_or_to_an_object() -> None:
+    assert read_as({"m": f"see {A}!"}, url=["m"])[0][0] == A
+    assert read_as({"x": {"any": {"link": A}}, "url": B}, url=["x"])[0][0] == A
+
+
+def test_a_key_with_a_dot_is_quoted() -> None:
+    assert read_as({"a.b": {"c": A}, "url": B}, url=['"a.b".c'])[0][0] == A
+
+
+def test_a_path_that_leads_nowhere_says_what_is_there_instead() -> None:
+    with pytest.raises(InvalidArrival, match=r"“data.entry.link” leads nowhere: data.entry holds id, name"):
+        read_as({"data": {"entry": {"id": "1", "name": "n"}}}, url=["data.entry.link"])
+
+
+@given(
+    st.lists(
+        st.one_of(st.text(min_size=1).filter(lambda key: '"' not in key), st.integers(0, 99999), st.none()),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_a_path_that_is_written_is_the_path_that_is_read(steps: list[str | int | None]) -> None:
+    assert list(steps_of(path_of(steps))) == steps
+
+
+plain = st.recursive(
+    st.none() | st.text() | st.just(A),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["url", "a", "b"]), inner, max_size=3),
+    max_leaves=12,
+)
+some_path = st.lists(st.sampled_from(["url", "a", "b", None, 0, 1]), min_size=1, max_size=4).map(path_of)
+
+
+@settings(max_examples=200)
+@given(plain, some_path, some_path)
+def test_paths_into_anything_lead_somewhere_or_nowhere(value: Any, url: str, title: str) -> None:
+    for found in mapped(value, {"url": [url], "title": [title], "tags": [title]}):
+        assert found.url
+    assert all(isinstance(at, tuple) for at, _ in walk(value, steps_of(url)))
+
+
+@settings(max_examples=200)
+@given(plain)
+def test_what_is_proposed_finds_what_was_found(value: Any) -> None:
+    found = find(value)
+    if where := proposal(value, found):
+        again = mapped(value, {fact: [path] for fact, path in where.items()})
+        assert found[0].url in [link.url for link in again]
+
+
+# Addresses.
+
+
+async def test_a_token_in_the_address_opens_its_own_hook_and_no_other(house: House) -> None:
+    house.declare(auth="path")
+    assert (await house.http.post("/hooks/shop/s3cret", json={"url": A})).status_code == 202
+    assert (await house.http.post("/hooks/other/s3cret", json={"url": A})).status_code == 401
+    assert (await house.http.post("/hooks/shop/s3cre", json={"url": A})).status_code == 401
+    assert (await house.http.post("/hooks/shop", json={"url": A}, headers=house.owner)).status_code == 401
+    assert (await house.http.post(f"/hooks/free/{OWNER}", json={"url": A})).status_code == 401
+    [arrival] = await house.store.due(10)
+    assert "s3cret" not in arrival.raw
+
+
+async def test_a_token_in_the_address_is_in_no_log(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.declare(auth="path")
+    with listen("127.0.0.1", 0) as listener:
+        app = Starlette(routes=list(house.door.routes))
+        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, access_log=True))
+        serving = asyncio.create_task(server.serve([listener]))
+        origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with caplog.at_level(logging.INFO, "uvicorn.access"):
+            async with httpx.AsyncClient(trust_env=False) as client:
+                for token in ("s3cret", "wr0ng"):
+                    await client.post(f"{origin}/hooks/shop/{token}", json={"url": A})
+        server.should_exit = True
+        await serving
+    lines = [record.getMessage() for record in caplog.records if record.name == "uvicorn.access"]
+    assert len(lines) == 2
+    assert all("/hooks/shop/" in line and "s3cret" not in line and "wr0ng" not in line for line in lines)
+
+
+async def test_get_saves_only_where_the_hook_says_so_and_never_for_a_preview(house: House) -> None:
+    house.declare(auth="path")
+    assert (await house.http.get("/hooks/shop/s3cret", params={"url": A})).status_code == 405
+    house.declare(auth="path", methods=("GET",))
+    for robot in ({"User-Agent": "TelegramBot (like TwitterBot)"}, {"Sec-Purpose": "prefetch"}):
+        assert (await house.http.get("/hooks/shop/s3cret", params={"url": A}, headers=robot)).status_code == 403
+    assert (await house.http.head("/hooks/shop/s3cret", params={"url": A})).status_code == 405
+    assert await house.store.due(10) == []
+    assert (await house.http.get("/hooks/shop/s3cret", params={"url": A})).status_code == 202
+
+
+async def test_an_open_hook_takes_from_anybody(house: House) -> None:
+    house.declare(secret="", open=True)
+    assert (await house.http.post("/hooks/shop", json={"url": A})).status_code == 202
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<item><link>https://example.com/a</link><title>T</title></item>",
+        "<link>https://example.com/a</link><title>T</title>",
+    ],
+)
+async def test_xml_is_read_also_without_one_root(house: House, body: str) -> None:
+    headers = {**house.owner, "Content-Type": "application/xml"}
+    assert (await house.http.post("/hooks/zap", content=body, headers=headers)).json()["links"] == [A]
+
+
+# Added by hand.
+
+
+async def test_an_added_hook_works_at_once_and_after_a_restart(house: House) -> None:
+    added = await house.office.add("shop", "generic", "", {})
+    bearer = {"Authorization": f"Bearer {added['secret']}"}
+    assert (await house.http.post("/hooks/shop", json={"url": A}, headers=bearer)).status_code == 202
+    again = House(house.store, house.clock)
+    await again.door.hooks.restore()
+    assert (await again.http.post("/hooks/shop", json={"url": B}, headers=bearer)).status_code == 202
+    assert added["secret"] not in str(await house.store.cursor("hooks"))
+
+
+async def test_a_removed_hook_is_closed_and_its_secret_is_no_good_for_a_new_one(house: House) -> None:
+    first = await house.office.add("shop", "ifttt", "", {})
+    await house.office.remove("shop")
+    second = await house.office.add("shop", "ifttt", "", {})
+    assert (await house.http.post(first["address"], json={"value1": A})).status_code == 401
+    assert (await house.http.post(second["address"], json={"value1": A})).status_code == 200
+
+
+async def test_the_rule_file_wins_over_a_hook_added_by_hand(house: House) -> None:
+    await house.office.add("shop", "generic", "", {})
+    house.declare(kind="github")
+    [hook] = (await house.office.list())["hooks"]
+    assert (hook["kind"], hook["from"]) == ("github", "rule file")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "secret", "said"),
+    [
+        ("a b", "generic", {}, "cannot be a hook's name"),
+        ("taken", "generic", {}, "already"),
+        ("new", "githubb", {}, "there is no kind"),
+        ("new", "slack", {}, "made by the service"),
+        ("new", "slack", {"file": "/nowhere/at/all"}, "cannot be read"),
+        ("new", "slack", {"env": "SURELY_NOT_SET_HERE"}, "not set"),
+    ],
+)
+async def test_what_cannot_be_added_is_refused_with_the_reason(
+    house: House, name: str, kind: str, secret: dict[str, str], said: str
+) -> None:
+    house.declare(name="taken")
+    with pytest.raises(ConfigError, match=said):
+        await house.office.add(name, kind, "", secret)
+
+
+# Learned and replayed.
+
+
+async def test_a_captured_request_proposes_the_paths_that_read_it(house: House) -> None:
+    body = {"event": "x", "data": {"entry": {"link": A, "name": "T", "labels": ["one"]}, "avatar_url": B}}
+    answer = await house.http.post("/hooks/shop", json=body, headers=house.owner)
+    learned = await house.office.learn(answer.json()["id"])
+    assert learned["where"] == {"url": "data.entry.link", "title": "data.entry.name", "tags": "data.entry.labels"}
+    assert learned["links"] == [{"url": A, "title": "T", "tags": ("one",), "note": ""}]
+    [hook] = load(learned["yaml"], name="rules.yaml").hooks
+    assert (hook.name, hook.url) == ("shop", ("data.entry.link",))
+    json.dumps(learned)
+
+
+async def test_a_sender_that_is_known_needs_no_paths(house: House) -> None:
+    body = {"action": "published", "release": {"html_url": A, "tag_name": "1.0"}}
+    headers = {**house.owner, "X-GitHub-Event": "release"}
+    answer = await house.http.post("/hooks/gh", json=body, headers=headers)
+    learned = await house.office.learn(answer.json()["id"])
+    assert (learned["kind"], learned["where"]) == ("github", {})
+    assert "kind: github" in learned["yaml"]
+    assert [link["title"] for link in learned["links"]] == ["1.0"]
+
+
+async def test_what_nobody_could_read_is_captured_with_the_reason_and_replayed_with_new_paths(house: House) -> None:
+    house.declare(url=("data.url",))
+    bearer = {"Authorization": "Bearer s3cret"}
+    answer = await house.http.post("/hooks/shop", json={"data": {"address": A}}, headers=bearer)
+    assert answer.status_code == 422
+    assert "data holds address" in answer.json()["error"]
+    [seen] = (await house.office.captured("shop"))["captured"]
+    assert (seen["id"], seen["hook"], seen["method"]) == (answer.json()["id"], "shop", "POST")
+    house.declare(url=("data.address",))
+    number = await house.office.replay(seen["id"])
+    [replayed] = [arrival for arrival in await house.store.due(10) if arrival.id == number]
+    assert [link.url for link in read([replayed]).sightings] == [A]
+
+
+async def test_a_number_that_is_no_request_is_said_so(house: House) -> None:
+    with pytest.raises(ConfigError, match="no request with number 7"):
+        await house.office.learn(7)
+
+
+@given(st.dictionaries(st.sampled_from(["url", "title", "tags", "note"]), some_path, max_size=4))
+def test_what_is_printed_can_be_pasted(where: dict[str, str]) -> None:
+    [hook] = load(written("shop", "github", where, signed=None), name="rules.yaml").hooks
+    assert {fact: getattr(hook, fact) for fact in where} == {fact: (path,) for fact, path in where.items()}
+
+
+# The page.
+
+
+async def test_the_page_shows_one_button_and_saves_nothing(house: House) -> None:
+    page = await house.http.get("/save", params={"title": '"><script>', "text": A, "url": ""})
+    assert page.status_code == 200
+    assert page.text.count("<button>") == 1
+    assert f'value="{A}"' in page.text
+    assert "<script>alert" not in page.text
+    assert "&quot;&gt;&lt;script&gt;" in page.text
+    assert "script-src 'self'" in page.headers["Content-Security-Policy"]
+    assert await house.store.due(10) == []
+
+
+async def test_everything_the_page_names_is_there(house: House) -> None:
+    for path in ("manifest.webmanifest", "save.js", "save.css", "icon.svg"):
+        assert (await house.http.get(f"/save/{path}")).status_code == 200
+    manifest = (await house.http.get("/save/manifest.webmanifest")).json()
+    assert manifest["share_target"]["action"] == "/save"
+    assert (await house.http.get(manifest["icons"][0]["src"])).headers["content-type"] == "image/svg+xml"
+
+
+async def test_the_bookmarklet_opens_the_page_and_holds_no_token(house: House) -> None:
+    made = (await house.office.bookmarklet("https://bridge.example/"))["bookmarklet"]
+    assert made.startswith("javascript:")
+    assert "https://bridge.example/save?url=" in made
+    assert OWNER not in made
