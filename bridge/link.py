@@ -144,7 +144,7 @@ def tidy_tags(tags: Iterable[str]) -> tuple[str, ...]:
     >>> tidy_tags(["#Python", " web  dev ", "python", ""])
     ('python', 'web dev')
     """
-    tidied = (tidy(tag).lstrip("#").replace(",", " ").strip().lower()[:LONGEST_TAG] for tag in tags)
+    tidied = (tidy(tag.replace(",", " ")).lstrip("# ").lower()[:LONGEST_TAG].strip() for tag in tags)
     return tuple(dict.fromkeys(tag for tag in tidied if tag))[:MOST_TAGS]
 
 

@@ -27,6 +27,7 @@ SAMPLES = {
         "tags": ["b"],
         "entry": {"id": "1", "link": "https://example.com/a", "title": "A", "tags": []},
     },
+    "file": [{"url": "https://example.com/a", "title": "A", "tags": ["b"], "time_added": 1}],
     "hook": {
         "method": "POST",
         "path": "/hooks/h",
@@ -61,6 +62,7 @@ SAMPLES = {
 FOREIGN: dict[str, list[str]] = {
     "cli": ["url"],
     "feed": ["entry", "link"],
+    "file": ["url"],
     "hook": ["body"],
     "save": ["body"],
     "pocket": ["url"],
@@ -114,6 +116,8 @@ def test_reading_is_pure(source: str) -> None:
 
 
 def with_words(sample: object, path: list[str], words: str) -> object:
+    if isinstance(sample, list):
+        return [with_words(part, path, words) for part in sample]
     if not path or not isinstance(sample, dict):
         return words
     return {**sample, path[0]: with_words(sample[path[0]], path[1:], words)}
