@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
@@ -50,6 +50,28 @@ def main() -> None:
 @click.version_option(__version__, prog_name="pocket-bridge")
 def cli() -> None:
     """Links from Telegram, feeds, webhooks and Pocket apps, through readable rules, to your reading list."""
+
+
+@cli.command()
+def init() -> None:
+    """Set up Telegram: ask for the bot's token and learn who you are.
+
+    @BotFather gives the token. You write to your bot, and your id goes onto the list of those who may save links. Both
+    are written to .env in this folder.
+    """
+    from bridge import first_start
+
+    settings = _settings()
+    token = click.prompt("The bot's token, from @BotFather (it is not shown)", hide_input=True).strip()
+    asked = first_start.introduce(settings, token, say=click.echo, is_it_you=click.confirm)
+    number = asyncio.run(asked)
+    if not click.confirm(f"Write the token and your id to {first_start.ENV}?", default=True):
+        return
+    allowed = sorted({*settings.telegram_allow, number})
+    first_start.keep(
+        first_start.ENV, {first_start.TOKEN: token, first_start.ALLOW: ",".join(map(str, allowed))}
+    )
+    click.echo(f"{first_start.ENV} is written. pocket-bridge run saves what you write to the bot from now on.")
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print plain JSON for scripts.")
@@ -315,6 +337,32 @@ def _next_request(name: str, seconds: float) -> int:
 
 
 @cli.group()
+def login() -> None:
+    """Sign in at a service and keep its token."""
+
+
+@login.command(name="pocket")
+@click.argument("base_url", metavar="URL")
+@click.option("-n", "--name", default="pocket", help="The destination's name; usual: pocket.")
+@click.option("-k", "--key", "consumer_key", default="", help="Your consumer key at that server.")
+def login_pocket(base_url: str, name: str, consumer_key: str) -> None:
+    """Sign in at a Pocket-compatible server at URL.
+
+    Opens its page, waits until you have approved, keeps the token in a file of the data folder that only you can
+    read, and prints what to write into the rule file.
+    """
+    import webbrowser
+
+    from bridge import login
+
+    person = login.Person(tell=lambda line: click.echo(line, err=True), show=webbrowser.open, enter=login.enter)
+    asked = {"base_url": base_url.rstrip("/"), "consumer_key": consumer_key or login.KEY, "name": name}
+    came = asyncio.run(login.sign_in(_settings().data, person, **asked))
+    click.echo(f"signed in as {came.username or 'you'}; the token is in {came.file}. For the rule file:", err=True)
+    click.echo(came.destination)
+
+
+@cli.group()
 def users() -> None:
     """People with a list of their own, and the tokens of their applications."""
 
@@ -391,7 +439,7 @@ def _password(file: str) -> str:
         return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
     try:
         with click.open_file(file, encoding="utf-8") as opened:
-            return opened.read().strip("\r\n")
+            return str(opened.read()).strip("\r\n")
     except (OSError, UnicodeError) as error:
         raise ConfigError(f"{file} cannot be read ({type(error).__name__})") from None
 
@@ -428,6 +476,116 @@ def apps_add(consumer_key: str, name: str, permissions: str, as_json: bool) -> N
 def apps_remove(consumer_key: str, as_json: bool) -> None:  # noqa: FBT001
     """Remove an application and end its tokens."""
     _show(_ask("apps-remove", {"consumer_key": consumer_key}), words.app_removed, as_json=as_json)
+
+
+@cli.group(name="rules")
+def rules_() -> None:
+    """What rules did and do: list, explain, diff, apply, schema."""
+
+
+@rules_.command(name="list")
+@as_json
+def rules_list(as_json: bool) -> None:  # noqa: FBT001
+    """Show each rule with its matches, and what is suspicious.
+
+    Matches in 24 hours and in 30 days; rules that never match, that another one shadows, that undo each other.
+    """
+    _show(_ask("rules_list", {}), words.rules_listed, as_json=as_json)
+
+
+@rules_.command(name="explain")
+@click.argument("what")
+@as_json
+def rules_explain(what: str, as_json: bool) -> None:  # noqa: FBT001
+    """Show what the rules of now make of a link, and which clause decides.
+
+    WHAT is the address of a link that came in, the number of one in the trash, or a text with addresses.
+    """
+    _show(_ask("rules_explain", {"what": what}), words.trial, as_json=as_json)
+
+
+@rules_.command(name="diff")
+@click.argument("file", type=click.File("r", encoding="utf-8"))
+@click.option("--days", default=30.0, show_default=True, help="How far back to look.")
+@as_json
+def rules_diff(file: TextIO, days: float, as_json: bool) -> None:  # noqa: FBT001
+    """Show what FILE would have done differently with the links that came in. Nothing is changed."""
+    answer = _ask("rules_diff", {"text": file.read(), "name": file.name, "days": days})
+    _show(answer, words.rules_compared, as_json=as_json)
+
+
+@rules_.command(name="apply")
+@click.option("--since", "days", default=30.0, show_default=True, help="Days back.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+def rules_apply(days: float, *, yes: bool, as_json: bool) -> None:
+    """Apply the rules of now to the links that came in before.
+
+    New destinations and tags; nothing that was sent is taken back. Shows a summary and asks first.
+    """
+    since = time.time() - days * 86400
+    summary = _ask("rules_apply", {"since": since, "really": False})
+    if not yes:
+        _show(summary, words.rules_applied, as_json=False, err=True)
+        click.confirm("Do it?", abort=True, err=True)
+    _show(_ask("rules_apply", {"since": since, "really": True}), words.rules_applied, as_json=as_json)
+
+
+@rules_.command(name="schema")
+def rules_schema() -> None:
+    """Print the JSON Schema of the rule file, for editors."""
+    from bridge.rules import schema
+
+    click.echo(json.dumps(schema(), ensure_ascii=False, indent=2))
+
+
+@cli.group()
+def trash() -> None:
+    """Links that rules dropped: list, rescue."""
+
+
+@trash.command(name="list")
+@click.argument("words_", metavar="[WORDS]", default="")
+@as_json
+def trash_list(words_: str, as_json: bool) -> None:  # noqa: FBT001
+    """Show dropped links with the rule that dropped them, newest first; WORDS in address, title or rule."""
+    _show(_ask("trash_list", {"words": words_}), words.trash, as_json=as_json)
+
+
+@trash.command(name="rescue")
+@click.argument("number", type=int)
+@as_json
+def trash_rescue(number: int, as_json: bool) -> None:  # noqa: FBT001
+    """Keep a dropped link after all."""
+    _show(_ask("trash_rescue", {"number": number}), words.rescued, as_json=as_json)
+
+
+@cli.group()
+def held() -> None:
+    """Links that wait for review: list, send, give up."""
+
+
+@held.command(name="list")
+@as_json
+def held_list(as_json: bool) -> None:  # noqa: FBT001
+    """Show what waits, and which rule holds it."""
+    _show(_ask("held_list", {}), words.held, as_json=as_json)
+
+
+@held.command(name="send")
+@click.argument("numbers", type=int, nargs=-1)
+@as_json
+def held_send(numbers: tuple[int, ...], as_json: bool) -> None:  # noqa: FBT001
+    """Let links go; without a number, all of them."""
+    _show(_ask("held_release", {"numbers": numbers, "send": True}), words.released, as_json=as_json)
+
+
+@held.command(name="give-up")
+@click.argument("numbers", type=int, nargs=-1, required=True)
+@as_json
+def held_give_up(numbers: tuple[int, ...], as_json: bool) -> None:  # noqa: FBT001
+    """Do not send these."""
+    _show(_ask("held_release", {"numbers": numbers, "send": False}), words.released, as_json=as_json)
 
 
 def _settings() -> Any:

@@ -1,4 +1,4 @@
-"""The list as a file to take away: Pocket's ZIP of CSVs, bookmarks in Netscape's format, JSON. Written as it is read."""
+"""The list as a file to take away: Pocket's ZIP of CSVs, bookmarks in Netscape's format, JSON."""
 
 from __future__ import annotations
 

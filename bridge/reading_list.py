@@ -106,9 +106,7 @@ class Page:
 def apply(item: Item, action: Action, now: int) -> Item:
     """The item after an action on it. `now` is used where the action names no time."""
     # Changed by our own clock: an app that was offline must not hide its change from others that ask `since`.
-    return replace(
-        item, time_updated=max(now, item.time_updated), **_changes(item, action, action.time or now)
-    )
+    return replace(item, time_updated=max(now, item.time_updated), **_changes(item, action, action.time or now))
 
 
 def _changes(item: Item, action: Action, time: int) -> dict[str, Any]:

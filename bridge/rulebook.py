@@ -116,33 +116,37 @@ class Rulebook:
         old, new = self._rule_file(), rules.load(text, name=name)
         if failures := rules.failures(new):
             raise ConfigError("\n".join(failures))
-        total, differing, shown = 0, Counter[str](), []
+        total, differing = 0, Counter[str]()
+        shown: list[Plain] = []
         async for page in self._pages(self._clock() - days * DAY):
-            found = await asyncio.to_thread(lambda page=page: list(self._differences(old, new, page)))
+            found = await asyncio.to_thread(self._differences, old, new, page)
             total += len(page)
             differing.update(kind for difference in found for kind in difference["changes"])
             shown += found
         return {"links": total, "differing": len(shown), "kinds": differing, "shown": shown[:MOST_SHOWN]}
 
-    def _differences(self, old: RuleFile, new: RuleFile, page: Sequence[Seen]) -> Iterator[Plain]:
+    def _differences(self, old: RuleFile, new: RuleFile, page: Sequence[Seen]) -> Sequence[Plain]:
+        found = []
         for seen in page:
             before, after = (rules.decide(file, seen.sighting, self._occasion(seen)) for file in (old, new))
             if changes := {kind: [was, now] for kind, was, now in _compared(before, after) if was != now}:
-                yield {"id": seen.id, "url": seen.sighting.url, "title": seen.sighting.title, "changes": changes}
+                found.append(_named(seen) | {"changes": changes})
+        return found
 
     async def apply(self, since: float, *, really: bool) -> Plain:
         """The rules of now for what came in since: new deliveries and tags. Nothing that was sent is taken back."""
         rule_file = self._rule_file()
-        answer = {"links": 0, "changed": 0, "dropped": 0, "to": Counter[str](), "done": really}
+        links = changed = dropped = 0
+        to: Counter[str] = Counter()
         async for page in self._pages(since):
             decided = [(seen, rules.decide(rule_file, seen.sighting, self._occasion(seen))) for seen in page]
             # A limit counts what comes in, not what is decided anew.
             wanted = [(seen, replace(decision, limits=())) for seen, decision in reversed(decided) if decision.to]
-            answer["links"] += len(page)
-            answer["dropped"] += sum(bool(decision.dropped_by) and seen.state == "kept" for seen, decision in decided)
-            answer["to"].update(name for _, decision in wanted for name in decision.to)
-            answer["changed"] += await self._archive.decide_anew(wanted) if really else 0
-        return answer
+            links += len(page)
+            dropped += sum(bool(decision.dropped_by) and seen.state == "kept" for seen, decision in decided)
+            to.update(name for _, decision in wanted for name in decision.to)
+            changed += await self._archive.decide_anew(wanted) if really else 0
+        return {"links": links, "to": to, "dropped": dropped, "changed": changed, "done": really}
 
     async def trash(self, words: str = "") -> Plain:
         """Links that rules dropped, newest first; `words` stand in address, title or reason."""
@@ -197,8 +201,11 @@ def _without_drops(rule_file: RuleFile) -> tuple[rules.Rule, ...]:
 
 
 def _dropped(seen: Seen) -> Plain:
-    facts = seen.sighting
-    return {"id": seen.id, "url": facts.url, "title": facts.title, "received": seen.received, "reason": seen.reason}
+    return _named(seen) | {"received": seen.received, "reason": seen.reason}
+
+
+def _named(seen: Seen) -> Plain:
+    return {"id": seen.id, "url": seen.sighting.url, "title": seen.sighting.title}
 
 
 def _searchable(seen: Seen) -> str:

@@ -157,7 +157,6 @@ class Settings(BaseSettings):
     def port(self) -> int:
         return int(self.listen.rpartition(":")[2])
 
-
     @property
     def on_loopback(self) -> bool:
         """Whether nobody but this machine reaches the server."""

@@ -37,6 +37,7 @@ from bridge.net import Net
 from bridge.ports import OWNER, Destination, Source, Traits
 from bridge.ports import Reporter as Teller
 from bridge.reporter import Reporter
+from bridge.rulebook import Rulebook
 from bridge.rules import RuleFile
 from bridge.sender import Sender
 from bridge.settings import Settings
@@ -235,6 +236,8 @@ async def _wire(settings: Settings, rule_file: RuleFile, net: Net, store: Store)
     desk.learn(commands(Office(store, store, webhooks.hooks), desk.outcome))
     transfer = Transfer(store, store, store, connections=lambda: [connection.name for connection in connections])
     desk.learn(transfer.commands())
+    rulebook = Rulebook(store, store, rule_file=lambda: intake.rule_file, clock=time.time, zone=settings.zone)
+    desk.learn(rulebook.commands())
     workers["clerk"] = Clerk(
         store,
         desk,
@@ -289,6 +292,19 @@ def opened_list(path: Path) -> contextlib.AbstractContextManager[Any]:
     files = importlib.import_module("bridge.sources.files")
     listed: contextlib.AbstractContextManager[Any] = files.opened(path)
     return listed
+
+
+@contextlib.asynccontextmanager
+async def meet(settings: Settings, token: str) -> AsyncIterator[tuple[str, Any]]:
+    """A bot's name, and those who write to it, as they do. Raises ConfigError for a token that is none."""
+    api_module = importlib.import_module("bridge.sources._telegram_api")
+    meeting = importlib.import_module("bridge.sources._telegram_meet")
+    net = Net(allow_nets=settings.allow_nets)
+    try:
+        api = api_module.BotApi(net.trusting(settings.telegram_api), token=token, api=settings.telegram_api)
+        yield await meeting.username(api), meeting.writers(api)
+    finally:
+        await net.close()
 
 
 async def preview(settings: Settings, rule_file: RuleFile, url: str) -> Any:

@@ -291,6 +291,69 @@ def app_removed(answer: Data) -> Sequence[str]:
     return [f"{answer['consumer_key']} is removed, its tokens are not taken any more"]
 
 
+def rules_listed(answer: Data) -> Sequence[str]:
+    if not answer["rules"]:
+        return ["there are no rules: everything is kept"]
+    width = max(len(rule["name"]) for rule in answer["rules"])
+    return [
+        f"{'rule':{width}}  {'24 h':>6}  {'30 d':>6}  last match",
+        *(_rule_counted(rule, width) for rule in answer["rules"]),
+        *(click.style(line, fg="yellow") for line in answer["warnings"]),
+    ]
+
+
+def _rule_counted(rule: Data, width: int) -> str:
+    last = _time(rule["last"]) if rule["last"] else click.style("not in 30 days", fg="yellow")
+    return f"{rule['name']:{width}}  {rule['day']:6}  {rule['month']:6}  {last}"
+
+
+def rules_compared(answer: Data) -> Sequence[str]:
+    return list(_rules_compared(answer))
+
+
+def _rules_compared(answer: Data) -> Iterator[str]:
+    yield f"{answer['differing']} of {answer['links']} links would go differently: {_counts(answer['kinds'])}"
+    for link in answer["shown"]:
+        yield click.style(link["url"], bold=True) + _quoted(link["title"])
+        yield from (f"  {kind:8} {_listed(was)} -> {_listed(now)}" for kind, (was, now) in link["changes"].items())
+    if answer["differing"] > len(answer["shown"]):
+        yield f"… and {answer['differing'] - len(answer['shown'])} more"
+
+
+def _listed(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, list) and value else f"“{value}”" if value else "nothing"
+
+
+def rules_applied(answer: Data) -> Sequence[str]:
+    went = f"{answer['changed']} changed" if answer["done"] else "wanted at " + _counts(answer["to"])
+    lines = [f"{answer['links']} links looked at, {went}"]
+    if answer["dropped"]:
+        lines.append(f"{answer['dropped']} kept ones would be dropped now: they stay where they are")
+    return lines
+
+
+def trash(answer: Data) -> Sequence[str]:
+    return [
+        f"{link['id']:6}  {_time(link['received'])}  {link['url']}{_quoted(link['title'])}  ({link['reason']})"
+        for link in answer["dropped"]
+    ] or ["the trash is empty"]
+
+
+def rescued(answer: Data) -> Sequence[str]:
+    return [f"{_good('kept')}: {answer['url']} goes to {', '.join(answer['to'])}"]
+
+
+def held(answer: Data) -> Sequence[str]:
+    return [
+        f"{link['id']:6}  {link['connection']:10}  {link['url']}{_quoted(link['title'])}  ({link['because']})"
+        for link in answer["held"]
+    ] or ["nothing is held"]
+
+
+def released(answer: Data) -> Sequence[str]:
+    return [f"{'sent' if answer['sent'] else 'given up'}: {answer['released']} of what was held"]
+
+
 def _counts(counts: Mapping[str, int], named: Mapping[str, str] = {}) -> str:
     return ", ".join(f"{number} {named.get(state, state)}" for state, number in counts.items()) or "nothing yet"
 

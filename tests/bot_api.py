@@ -36,9 +36,7 @@ _LONGEST_TEXT = 4096
 _REACTIONS = frozenset(
     "👍👎❤🔥🥰👏😁🤔🤯😱🤬😢🎉🤩🤮💩🙏👌🕊🤡🥱🥴😍🐳🌚🌭💯🤣⚡🍌🏆💔🤨😐🍓🍾💋🖕😈😴😭🤓👻👀🎃🙈😇😨🤝✍🤗🫡🎅🎄☃💅🤪🗿🆒💘🙉🦄😘💊🙊😎👾🤷😡"
 )
-_ALLOWED_TAGS: Final = frozenset(
-    "a b blockquote code del em i ins pre s span strike strong tg-spoiler u".split()
-)
+_ALLOWED_TAGS: Final = frozenset("a b blockquote code del em i ins pre s span strike strong tg-spoiler u".split())
 
 
 class Refusal(Exception):  # noqa: N818 - what the server says, not a fault of it
@@ -418,6 +416,4 @@ class _Marks(HTMLParser):
     def close(self) -> None:
         super().close()
         if self._open:
-            raise Refusal(
-                400, f"Bad Request: can't parse entities: Can't find end tag for \"{self._open[-1]}\""
-            )
+            raise Refusal(400, f"Bad Request: can't parse entities: Can't find end tag for \"{self._open[-1]}\"")

@@ -1,6 +1,6 @@
 """A conversation with the bot, played against a whole bridge and a Bot API server with Telegram's rules.
 
-    python -m tests.telegram_play          # prints it as a transcript
+python -m tests.telegram_play          # prints it as a transcript
 """
 
 from __future__ import annotations
@@ -62,11 +62,13 @@ class Play:
 
     async def ann_sends_pictures(self, caption: str, count: int) -> dict[str, Any]:
         """An album: several messages that belong together, the words on the second one. Answers the first."""
-        album = {"message_id": self._number + 1, "media_group_id": "7", "photo": [{"file_id": "x"}]}
+        album: dict[str, Any] = {"message_id": self._number + 1, "media_group_id": "7", "photo": [{"file_id": "x"}]}
         for place in range(count):
             self._number += 1
             words = message(caption) if place == 1 else {"text": "", "entities": []}
-            picture = {"caption": words["text"], "caption_entities": words["entities"]} if words["text"] else {}
+            picture: dict[str, Any] = (
+                {"caption": words["text"], "caption_entities": words["entities"]} if words["text"] else {}
+            )
             self._bot.receive(message(**(album | {"message_id": self._number} | picture)))
         self._write("Ann", f"({count} pictures) {caption}")
         return message(**album)

@@ -14,15 +14,18 @@ PACKAGE = Path(__file__).resolve().parents[1] / "bridge"
 FLOORS: list[list[str]] = [
     ["bridge"],
     ["bridge.errors", "bridge.pocket", "bridge.scan"],
-    ["bridge.accounts", "bridge.passwords", "bridge.link", "bridge.delivery", "bridge.reading_list", "bridge.settings", "bridge.logs"],
+    [
+        *("bridge.accounts", "bridge.passwords", "bridge.link", "bridge.delivery", "bridge.reading_list"),
+        *("bridge.settings", "bridge.logs"),
+    ],
     ["bridge.rules", "bridge.record"],
     ["bridge.ports", "bridge.exports"],
     ["bridge.net", "bridge.store", "bridge.destinations", "bridge.web"],
     ["bridge.sources"],
-    ["bridge.intake", "bridge.sender", "bridge.reporter", "bridge.supervisor", "bridge.desk", "bridge.transfer", "bridge.users", "bridge.control"],
+    ["bridge.intake", "bridge.sender", "bridge.reporter", "bridge.supervisor", "bridge.desk", "bridge.rulebook", "bridge.transfer", "bridge.users", "bridge.control"],
     ["bridge.clerk"],
     ["bridge.wiring"],
-    ["bridge.service", "bridge.trial", "bridge.moving", "bridge.words"],
+    ["bridge.first_start", "bridge.service", "bridge.trial", "bridge.login", "bridge.moving", "bridge.words"],
     ["bridge.cli"],
     ["bridge.__main__"],
 ]

@@ -103,7 +103,7 @@ def round_trip(kind: str, found: list[Record]) -> list[Record]:
 def as_pocket_exports(record: Record) -> Record:
     """Without what neither a CSV nor bookmarks have a place for."""
     item = record.item
-    title = "" if item.title in (item.url.strip(), tidy(item.url)) else item.title
+    title = "" if item.title == item.url else item.title
     read = item.time_added if item.status == ARCHIVED else 0
     kept = replace(item, title=title, favorite=False, time_favorited=0, time_read=read)
     return replace(record, item=kept)

@@ -54,6 +54,10 @@ def test_an_env_file_is_read(tmp_path: Path) -> None:
         ("BRIDGE_LISTEN", "127.0.0.1:99999", "no address with a port"),
         ("BRIDGE_ALLOW_NETS", "home", "is not a network"),
         ("BRIDGE_LOG_LEVEL", "LOUD", "must be DEBUG"),
+        ("BRIDGE_TZ", "Mars/Olympus", "is no time zone"),
+        ("BRIDGE_TZ", "../passwd", "is no time zone"),
+        ("BRIDGE_APPS", "some", "should be '', 'open' or 'listed'"),
+        ("BRIDGE_LIMIT_USER", "0", "greater than or equal to 1"),
     ],
 )
 def test_a_wrong_setting_names_itself(monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str) -> None:
@@ -61,6 +65,36 @@ def test_a_wrong_setting_names_itself(monkeypatch: pytest.MonkeyPatch, name: str
     with pytest.raises(ConfigError, match=words) as wrong:
         load_settings()
     assert str(wrong.value).startswith(f"{name}:")
+
+
+@pytest.mark.parametrize(
+    ("listen", "apps"),
+    [
+        ("127.0.0.1:1", "open"),
+        ("127.8.8.8:1", "open"),
+        ("[::1]:1", "open"),
+        ("localhost:1", "open"),
+        ("0.0.0.0:1", "listed"),
+        ("[::]:1", "listed"),
+        ("192.0.2.1:1", "listed"),
+        ("list.example:1", "listed"),
+    ],
+)
+def test_any_application_is_taken_on_loopback_only(listen: str, apps: str) -> None:
+    assert load_settings(listen=listen).apps_taken == apps
+    assert load_settings(listen=listen, apps="open").apps_taken == "open"
+
+
+@pytest.mark.parametrize(("given", "missing"), [("tls_cert", "BRIDGE_TLS_KEY"), ("tls_key", "BRIDGE_TLS_CERT")])
+def test_a_certificate_without_its_key_is_told(given: str, missing: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{missing}: a certificate and its key belong together"):
+        load_settings(**{given: "some.pem"})
+
+
+def test_approving_everything_is_for_loopback_only() -> None:
+    assert load_settings(auto_approve=True).auto_approve
+    with pytest.raises(ConfigError, match="BRIDGE_AUTO_APPROVE: it lets anybody in who reaches the server"):
+        load_settings(auto_approve=True, listen="0.0.0.0:8080")
 
 
 def test_a_misspelt_variable_is_noticed() -> None:

@@ -59,7 +59,7 @@ def test_a_user_is_made_listed_changed_and_removed(run: Run) -> None:
     ],
 )
 def test_what_cannot_be_done_is_a_sentence(run: Run, arguments: tuple[str, ...], said: str, words: str) -> None:
-    asks = arguments[1] in ("passwd",) or (arguments[0], arguments[1]) == ("users", "add")
+    asks = arguments[:2] in (("users", "add"), ("users", "passwd"))
     result = run(*arguments, *(["--password-file", "-"] if asks else []), said=said)
 
     assert (result.exit_code, "Traceback" in result.output) == (2, False)

@@ -160,9 +160,7 @@ class Pocket:
     async def add(self, url: str, *, title: str = "", tags: Iterable[str] = (), tweet_id: str = "") -> Item:
         """Puts a link on the list, or makes a known one unread again. The answer shows no tags."""
         asked = {"url": url, "title": title, "tags": ",".join(tags), "tweet_id": tweet_id}
-        return replies.added(
-            await self._call("/v3/add", {name: value for name, value in asked.items() if value})
-        )
+        return replies.added(await self._call("/v3/add", {name: value for name, value in asked.items() if value}))
 
     async def send(self, actions: Sequence[Action], *, batch: int = BATCH) -> tuple[ActionResult, ...]:
         """The actions in order, `batch` in one call; one result each, and one that fails does not stop the others.
@@ -236,9 +234,7 @@ class Items:
 
 
 def _asked(query: Query) -> dict[str, Any]:
-    asked: dict[str, Any] = {
-        name: value for name, value in query.items() if name != "flags" and value is not None
-    }
+    asked: dict[str, Any] = {name: value for name, value in query.items() if name != "flags" and value is not None}
     asked |= dict.fromkeys(query.get("flags", ()), True)
     # Flags as the strings "1" and "0": one server read the number 1 as no.
     return {

@@ -3,6 +3,7 @@
 rule_file = load(text, name="rules.yaml")        # ConfigError shows the line, a caret and what was meant
 decision = decide(rule_file, sighting)           # never raises: an error keeps the link
 traces = explain(rule_file, sighting)            # every rule with the clause that decided
+lines = warnings(rule_file)                      # what is valid and suspicious: shadowed, contradictory
 lines = failures(rule_file)                      # the tests in the file that do not hold
 """
 
@@ -14,6 +15,7 @@ from bridge.rules._failures import failures
 from bridge.rules._file import READING, Defaults, Expect, Feed, Hook, RuleFile, Start, Test
 from bridge.rules._hooks import HOOK_NAME, KINDS, METHODS, SCHEMES
 from bridge.rules._limits import Limit
+from bridge.rules._lint import warnings
 from bridge.rules._load import load
 from bridge.rules._paths import LONGEST_PATH, path_of, steps_of, walk
 from bridge.rules._rule import Rule
@@ -52,4 +54,5 @@ __all__ = [
     "schema",
     "steps_of",
     "walk",
+    "warnings",
 ]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import ipaddress
 import re
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from bridge.link import canonical, host
 from bridge.rules._document import Node, place_of
 from bridge.rules._faults import wrong
 from bridge.rules._file import Feed, Start
-from bridge.rules._parts import address, called, name, tags, unique
+from bridge.rules._parts import Names, address, called, name, tags, unique
+from bridge.rules._rule import Rule
+from bridge.rules._rules import rules
 from bridge.rules._values import Reader, a_list, block, each, text
 
 SHORTEST_INTERVAL = 300.0
@@ -22,21 +25,22 @@ _LAST = re.compile(r"last ([1-9][0-9]{0,8})")
 _SINCE = re.compile(r"since ([0-9]{4}-[0-9]{2}-[0-9]{2})")
 
 
-def feeds(node: Node, what: str) -> tuple[Feed, ...]:
+def feeds(node: Node, what: str, names: Names) -> tuple[Feed, ...]:
     nodes = a_list(node, what)
-    read = each(nodes, _feed, what)
+    read = each(nodes, partial(_feed, own_rules=partial(rules, names=names)), what)
     unique(nodes, [feed.name for feed in read], "name", "another feed is called “{}” already")
     unique(nodes, [canonical(feed.url) for feed in read], "url", "the feed {} is here already")
     return read
 
 
-def _feed(node: Node, _what: str) -> Feed:
+def _feed(node: Node, _what: str, own_rules: Reader[tuple[Rule, ...]]) -> Feed:
     readers: dict[str, Reader[Any]] = {
         "url": address,
         "name": name,
         "tags": tags,
         "start": _start,
         "interval": _interval,
+        "rules": own_rules,
     }
     feed = Feed(**block(node, called("feed", node), readers, required=("url", "name")))
     if feed.interval < SHORTEST_INTERVAL and not _of_ones_own(feed.url):

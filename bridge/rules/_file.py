@@ -41,6 +41,7 @@ class Feed:
     tags: tuple[str, ...] = ()
     start: Start = Start()
     interval: float = HOUR
+    rules: tuple[Rule, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,7 @@ class Hook:
     title: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     note: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

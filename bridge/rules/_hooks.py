@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from bridge.rules._document import Node, place_of, plain
 from bridge.rules._faults import wrong
 from bridge.rules._file import Hook
-from bridge.rules._parts import called, unique
+from bridge.rules._parts import Names, called, unique
 from bridge.rules._paths import steps_of
+from bridge.rules._rule import Rule
+from bridge.rules._rules import rules
 from bridge.rules._values import Reader, a_list, block, each, one_of, some, text, truth
 
 KINDS = (
@@ -32,14 +35,14 @@ _WITH_HEADER = ("header", "hmac-sha1", "hmac-sha256", "hmac-sha512")
 _HEADER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 
 
-def hooks(node: Node, what: str) -> tuple[Hook, ...]:
+def hooks(node: Node, what: str, names: Names) -> tuple[Hook, ...]:
     nodes = a_list(node, what)
-    read = each(nodes, _hook, what)
+    read = each(nodes, partial(_hook, own_rules=partial(rules, names=names)), what)
     unique(nodes, [hook.name for hook in read], "name", "another hook is called “{}” already")
     return read
 
 
-def _hook(node: Node, _what: str) -> Hook:
+def _hook(node: Node, _what: str, own_rules: Reader[tuple[Rule, ...]]) -> Hook:
     readers: dict[str, Reader[Any]] = {
         "name": _name,
         "kind": one_of(KINDS, "kind of hook"),
@@ -48,6 +51,7 @@ def _hook(node: Node, _what: str) -> Hook:
         "secret": some(_secret),
         "open": truth,
         "methods": some(one_of(METHODS, "method")),
+        "rules": own_rules,
         **dict.fromkeys(("url", "title", "tags", "note"), some(_path)),
     }
     what = called("hook", node)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from bridge.rules._clauses import Clause, Named
+from bridge.rules._clauses import Clause, Named, Tagged, every_clause
 from bridge.rules._file import RuleFile
 from bridge.rules._rule import Rule
 
@@ -27,8 +27,13 @@ def _shadowed(rules: Sequence[Rule]) -> Iterator[str]:
         if above := next((above for above in candidates if having.issuperset(above.conditions)), None):
             verb = "drops" if above.then.drop is not None else "stops"
             yield f"“{rule.name}” is never reached: “{above.name}” above {verb} every link that fits it"
-        elif rule.then.ends and not rule.exceptions:
+        elif rule.then.ends and not rule.exceptions and not _on_tags(rule):
             ending[rule.conditions[0] if rule.conditions else None].append(rule)
+
+
+def _on_tags(rule: Rule) -> bool:
+    """A tag may be given between this rule and one below."""
+    return any(isinstance(clause, Tagged) for clause in every_clause(rule.conditions))
 
 
 def _contradictions(rule: Rule) -> Iterator[str]:
@@ -52,7 +57,7 @@ def _overruled(rules: Sequence[Rule]) -> Iterator[str]:
     last: dict[frozenset[Clause], Rule] = {}
     for rule in rules:
         fits = frozenset(rule.conditions)
-        if not rule.then.to or rule.exceptions:
+        if not rule.then.to or rule.exceptions or _on_tags(rule):
             continue
         above = last.get(fits)
         if above and set(above.then.to) != set(rule.then.to):

@@ -5,19 +5,25 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from bridge.link import tidy
+from bridge.rules._clauses import Named
 from bridge.rules._document import Block, Items, Node, Scalar, parse, plain, readable
 from bridge.rules._faults import Wrong, config_error, wrong
 from bridge.rules._feeds import feeds
 from bridge.rules._file import READING, Defaults, RuleFile
 from bridge.rules._hooks import hooks
 from bridge.rules._parts import Names, entry_of, keys_of, targets
+from bridge.rules._rule import Rule
 from bridge.rules._rules import rules
 from bridge.rules._tests import tests
 from bridge.rules._values import Reader, block, each, text
+
+_CARRYING: Mapping[Literal["feed", "hook"], str] = {"feed": "feeds", "hook": "hooks"}
+"""A condition -> the section whose entries carry rules under it."""
 
 _DESTINATION = re.compile(r"\w[\w.-]{0,49}")
 
@@ -41,11 +47,11 @@ def _sections(root: Node | None) -> dict[str, Any]:
     names = Names(
         feeds=set(_names_in(root, "feeds")),
         destinations={READING, *keys_of(entry_of(root, "destinations"))},
-        rules=set(_names_in(root, "rules")),
+        rules={*_names_in(root, "rules"), *_scoped_names(root)},
     )
     readers: dict[str, Reader[Any]] = {
-        "feeds": feeds,
-        "hooks": hooks,
+        "feeds": partial(feeds, names=names),
+        "hooks": partial(hooks, names=names),
         "destinations": _destinations,
         "defaults": partial(_defaults, names=names),
         "rules": partial(rules, names=names),
@@ -53,7 +59,27 @@ def _sections(root: Node | None) -> dict[str, Any]:
     }
     if isinstance(root, Items):
         raise wrong(root, "the file begins with a list", "Begin with a section: “rules:”, and the list below it.")
-    return block(root, "", readers)
+    sections = block(root, "", readers)
+    sections["rules"] = (*_scoped(sections), *sections.get("rules", ()))
+    return sections
+
+
+def _scoped(sections: Mapping[str, Any]) -> Iterator[Rule]:
+    """The rules that feeds and hooks carry, each for its own links alone, called “lwn: no ads”."""
+    for key, section in _CARRYING.items():
+        for carrier in sections.get(section, ()):
+            here = Named(key, frozenset([carrier.name]))
+            for rule in carrier.rules:
+                yield replace(rule, name=f"{carrier.name}: {rule.name}", conditions=(here, *rule.conditions))
+
+
+def _scoped_names(root: Node) -> Iterator[str]:
+    for section in _CARRYING.values():
+        carriers = entry_of(root, section)
+        for carrier in carriers.nodes if isinstance(carriers, Items) else ():
+            name = entry_of(carrier, "name")
+            if isinstance(name, Scalar):
+                yield from (f"{tidy(name.value)}: {own}" for own in _names_in(carrier, "rules"))
 
 
 def _names_in(root: Node, section: str) -> Iterator[str]:

@@ -136,6 +136,7 @@ _FEED = _block(
         "tags": _some(_TEXT),
         "start": _told({"type": "string"}, "none, last 10, since 2026-05-01, or all."),
         "interval": _DURATION,
+        "rules": {"type": "array", "items": _RULE},
     },
     required=["name", "url"],
 )
@@ -149,6 +150,7 @@ _HOOK = _block(
         "secret": _SECRET,
         "open": _TRUE,
         "methods": _some(_one_of(METHODS)),
+        "rules": {"type": "array", "items": _RULE},
         **dict.fromkeys(("url", "title", "tags", "note"), _some(_TEXT)),
     },
     required=["name"],

@@ -61,7 +61,7 @@ class Entrance:
         self._failures = Hourly(WRONG_PASSWORDS, clock)
         self._derivations = asyncio.Semaphore(_DERIVATIONS)
         self._salt = secrets.token_bytes(32)
-        self._remembered: dict[bytes, str] = {}
+        self._remembered: dict[bytes, None] = {}
 
     async def by_token(self, consumer_key: str, access_token: str) -> Identity:
         """Raises BadRequest: 138 or 152 for the key, 107 for the token."""
@@ -78,11 +78,11 @@ class Entrance:
         return Identity(token.account, consumer_key, permissions=permissions)
 
     async def by_password(self, consumer_key: str, username: str, password: str) -> Identity:
-        """As `by_token`, for the calls that carry a password."""
+        """As `by_token`, for calls that carry a password; a token of this person and application does, too."""
         permissions = await self.application(consumer_key)
-        account = await self.person(username, password)
-        if account is None:
-            raise BadRequest("The username or the password is wrong.", status=401, code=2)
+        token, _ = await self._accounts.credentials(fingerprint(password), "")
+        theirs = token is not None and token.account == username.lower() and token.consumer_key in ("", consumer_key)
+        account = username.lower() if theirs else await self.person(username, password)
         return Identity(account, consumer_key, permissions=permissions)
 
     async def application(self, consumer_key: str) -> str:
@@ -91,28 +91,33 @@ class Entrance:
         _, listed = await self._accounts.credentials("", consumer_key)
         return self._permissions(listed)
 
-    async def person(self, username: str, password: str) -> str | None:
-        """The account, by its password or by one of its tokens. None: wrong, or too many wrong ones before."""
+    async def person(self, username: str, password: str) -> str:
+        """The account of who proves to be its person. An application's token does not: it must not admit others.
+
+        Raises BadRequest: wrong, or too many wrong ones before.
+        """
         name = username.lower()
-        if not USER_NAME.fullmatch(name):
-            return None
-        token, _ = await self._accounts.credentials(fingerprint(password), "")
-        if (token and token.account == name) or (name == OWNER and _same(password, self._owner)):
+        if name == OWNER and _same(password, self._owner):
             return name
+        if not USER_NAME.fullmatch(name) or not await self._fits(name, password):
+            raise BadRequest("The username or the password is wrong, or too many were.", status=401, code=2)
+        return name
+
+    async def _fits(self, name: str, password: str) -> bool:
         user = await self._accounts.user(name)
         stored = user.password if user else ""
         mark = self._mark(name, password, stored)
         if mark in self._remembered:
-            return name
+            return True
         if not self._failures.left(name):
-            return None
+            return False
         async with self._derivations:
             fits = await asyncio.to_thread(passwords.fits, password, stored)
-        if not fits:
+        if fits:
+            self._remember(mark)
+        else:
             self._failures.take(name)
-            return None
-        self._remember(mark, name)
-        return name
+        return fits
 
     def _inner_account(self, access_token: str) -> str:
         secret, _, account = access_token.partition("/")
@@ -132,10 +137,10 @@ class Entrance:
         said = f"{name}\0{stored}\0{password}".encode("utf-8", "surrogatepass")
         return hmac.new(self._salt, said, hashlib.sha256).digest()
 
-    def _remember(self, mark: bytes, name: str) -> None:
+    def _remember(self, mark: bytes) -> None:
         if len(self._remembered) >= MOST_REMEMBERED:
             self._remembered.pop(next(iter(self._remembered)))
-        self._remembered[mark] = name
+        self._remembered[mark] = None
 
 
 def permit(identity: Identity, permission: str) -> None:

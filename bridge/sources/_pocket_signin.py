@@ -86,11 +86,11 @@ class SignInDesk:
         return _encoded(exchange.request, _access(token, sign_in.account, asked) | state)
 
     async def _by_password(self, exchange: Exchange, consumer_key: str, asked: Parameters) -> Response:
-        keys = consumer_key, text(asked.get("username")), text(asked.get("password"))
-        identity = await self._entrance.by_password(*keys)
+        await self._entrance.application(consumer_key)
+        account = await self._entrance.person(text(asked.get("username")), text(asked.get("password")))
         token = self._new_secret()
-        await self._accounts.add_token(fingerprint(token), identity.account, consumer_key)
-        return _encoded(exchange.request, _access(token, identity.account, asked))
+        await self._accounts.add_token(fingerprint(token), account, consumer_key)
+        return _encoded(exchange.request, _access(token, account, asked))
 
     # -- the person's step ---------------------------------------------------------------------------------------
 
@@ -118,8 +118,9 @@ class SignInDesk:
         if text(asked.get("answer")) == "deny":
             return await self._decide(code, sign_in, "", approved=False)
         username = text(asked.get("username"))[:20]
-        account = await self._entrance.person(username, text(asked.get("password")))
-        if account is None:
+        try:
+            account = await self._entrance.person(username, text(asked.get("password")))
+        except BadRequest:
             words = "The name or the password is wrong, or there were too many wrong ones this hour."
             return await self._question(request, code, sign_in, username=username, problem=words)
         return await self._decide(code, sign_in, account, approved=True)

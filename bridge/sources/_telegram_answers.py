@@ -127,7 +127,11 @@ def _sent_to(data: Data) -> str:
 
 
 def _to(data: Data) -> str:
-    return _sent_to(data) if "connection" in data else f"Connections: {short(', '.join(data['connections']), LONGEST_LINE)}"
+    return (
+        _sent_to(data)
+        if "connection" in data
+        else f"Connections: {short(', '.join(data['connections']), LONGEST_LINE)}"
+    )
 
 
 def _feeds(data: Data) -> str:
@@ -149,7 +153,9 @@ def _connection(connection: Data) -> str:
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    return short(", ".join(f"{number} {_STATES.get(state, state)}" for state, number in counts.items())) or "nothing yet"
+    return (
+        short(", ".join(f"{number} {_STATES.get(state, state)}" for state, number in counts.items())) or "nothing yet"
+    )
 
 
 def _tags(data: Data) -> str:

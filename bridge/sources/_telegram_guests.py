@@ -10,6 +10,7 @@ from bridge.settings import EVERYBODY
 from bridge.sources._telegram_update import Json, chat_of, message_in
 
 _MOST_NAMED = 1000
+_MOVES = frozenset({"migrate_to_chat_id", "migrate_from_chat_id"})
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,9 @@ def moves(updates: Iterable[Json]) -> dict[int, int]:
     """Groups that became supergroups, as updates tell it: old id -> new id."""
     found: dict[int, int] = {}
     for update in updates:
+        said = update.get("message")
+        if not isinstance(said, dict) or not _MOVES & said.keys():
+            continue  # as nearly always
         try:
             message = message_in(update) or {}
         except InvalidArrival:

@@ -41,9 +41,7 @@ _WORDED = (
     "caption",
     "credit",
 )
-_BLOCKS = frozenset(
-    {"paragraph", "heading", "pre", "footer", "blockquote", "pullquote", "list", "table", "details"}
-)
+_BLOCKS = frozenset({"paragraph", "heading", "pre", "footer", "blockquote", "pullquote", "list", "table", "details"})
 
 # What a message needs to have before its entities can be read.
 _NO_DATE = datetime.fromtimestamp(0, UTC)
@@ -184,9 +182,7 @@ def _plausible(address: str) -> str:
         raise InvalidArrival(f"{tidy(address[:80])} is a mail address")
     bare = _BARE_HOST.fullmatch(address)
     if bare and bare[1].lower() in _FILE_ENDINGS and not address.lower().startswith("www."):
-        raise InvalidArrival(
-            f"{tidy(address[:80])} looks like a file name; with https:// before it, it is saved"
-        )
+        raise InvalidArrival(f"{tidy(address[:80])} looks like a file name; with https:// before it, it is saved")
     if "." not in re.split(r"[/?#:]", address, maxsplit=1)[0]:
         raise InvalidArrival(f"{tidy(address[:80])} is not an address")
     return address

@@ -96,7 +96,7 @@ def _request(arrival: Arrival, message: Json, name: str, argument: str) -> Reque
     answered = message.get("reply_to_message")
     if name not in _ABOUT_A_MESSAGE or not isinstance(answered, dict):
         return Request(name, argument)
-    bot_id = (arrival.group.split(":") + [""])[1]
+    bot_id = arrival.group.partition(":")[2].partition(":")[0]
     match answered:
         case {"from": {"id": int(sender)}, "message_id": int(number)} if str(sender) == bot_id:
             return Request(name, argument, keys.about(answered) or f"@{chat_of(message)}:{number}")
@@ -165,11 +165,7 @@ def _facts(message: Json) -> dict[str, Any]:
 
 def _author(message: Json) -> str:
     match message:
-        case (
-            {"from": {"first_name": str(name)}}
-            | {"author_signature": str(name)}
-            | {"chat": {"title": str(name)}}
-        ):
+        case {"from": {"first_name": str(name)}} | {"author_signature": str(name)} | {"chat": {"title": str(name)}}:
             return tidy(name)
         case _:
             return ""

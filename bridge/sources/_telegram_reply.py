@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from telegram import BotCommand, InlineKeyboardMarkup, LinkPreviewOptions, ReplyParameters
 from telegram import Bot as Library
+from telegram import BotCommand, InlineKeyboardMarkup, LinkPreviewOptions, ReplyParameters
 from telegram.constants import ParseMode
 from telegram.error import TelegramError
 
@@ -42,9 +42,7 @@ class Replies:
     `others`: connections that a button offers besides the embedded list.
     """
 
-    def __init__(
-        self, bot_api: BotApi, *, style: Style, others: Sequence[str], clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, bot_api: BotApi, *, style: Style, others: Sequence[str], clock: Callable[[], float]) -> None:
         # The library logs its token, so it is given none: the request knows the way.
         request = BotApiRequest(bot_api)
         self._bot = Library(f"{bot_api.bot_id}:unknown-here", request=request, get_updates_request=request)

@@ -323,9 +323,7 @@ def patience(error: SourceError | StoreError, failures: int, chance: float) -> f
 def _complaint(error: SourceError | StoreError) -> str:
     match error:
         case BotError(status=401 | 404):
-            return (
-                f"the token is not accepted ({error}): BRIDGE_TELEGRAM_TOKEN must be the one @BotFather gave"
-            )
+            return f"the token is not accepted ({error}): BRIDGE_TELEGRAM_TOKEN must be the one @BotFather gave"
         case BotError(status=409):
             return f"another program is polling with this token, or a webhook is set: {error}"
         case _:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from bridge.accounts import SIGN_IN_SECONDS, Application, SignIn, Token, User
+from bridge.store import reading_list
 from bridge.store.sqlite import Database, Tx
 
 MOST_SIGN_INS = 10_000
@@ -30,8 +31,6 @@ _SQL_ERASE = (
     "DELETE FROM told WHERE arrival IN (SELECT id FROM arrival WHERE account = ?)",
     "DELETE FROM request WHERE account = ?",
     "DELETE FROM arrival WHERE account = ?",
-    "DELETE FROM item_tag WHERE account = ?",
-    "DELETE FROM item WHERE account = ?",
     "DELETE FROM sign_in WHERE account = ?",
     "DELETE FROM access_token WHERE account = ?",
 )
@@ -131,6 +130,7 @@ def _erase(tx: Tx, name: str) -> bool:
         return False
     for sql in _SQL_ERASE:
         tx.execute(sql, (name,))
+    reading_list.forget(tx, name)
     return True
 
 

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from bridge.delivery import Delivery, Settlement
-from bridge.ports import Arrival, Cursor, Errand, Gate, Kept, Key, Passport, Read, Receipt, Report
+from bridge.ports import Arrival, Cursor, Errand, Gate, Kept, Key, Passport, Read, Receipt, Report, Seen
 from bridge.reading_list import Action, Page, Query, Result, Status
 from bridge.record import Record
-from bridge.store import captures, inbox, outbox, passport, reading_list, records, reports, requests
+from bridge.rules import Decision
+from bridge.store import captures, inbox, outbox, passport, reading_list, records, reports, requests, search, sightings
 from bridge.store.accounts import Accounts
 from bridge.store.migrations import migrate
-from bridge.store.sqlite import Database
+from bridge.store.pages import Mark, Marks
+from bridge.store.sqlite import Database, Tx
 
 IDLE_SECONDS = 300.0
 """The longest anybody sleeps without looking: a bell that was missed costs no more than this."""
@@ -51,6 +53,7 @@ class Store:
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self.accounts = Accounts(database, clock)
         self._database = database
+        self._marks = Marks()
         self._clock = clock
         self._arrived = Bell()
         self._wanted: dict[str, Bell] = {}
@@ -64,6 +67,7 @@ class Store:
         database = await asyncio.to_thread(Database, path)
         try:
             await database.write(migrate)
+            await database.write(search.prepare)
         except BaseException:
             await database.close()
             raise
@@ -187,7 +191,15 @@ class Store:
         return results
 
     async def find(self, account: str, query: Query) -> Page:
-        return await self._database.read(lambda tx: reading_list.find(tx, account, query))
+        return await self._database.read(lambda tx: self._page(tx, account, query))
+
+    def _page(self, tx: Tx, account: str, query: Query) -> Page:
+        revision = reading_list.revision(tx, account)
+        place = self._marks.before(account, query, revision) if query.offset else None
+        page, end = reading_list.find_after(tx, account, query, place)
+        if end is not None and query.count is not None:
+            self._marks.remember(account, query, query.offset + len(page.items), Mark(revision, end))
+        return page
 
     async def keep(self, account: str, found: Sequence[Record]) -> Kept:
         now = int(self._clock())

@@ -11,7 +11,7 @@ from bridge.errors import Conflict
 from bridge.link import CANONICAL_VERSION, Sighting
 from bridge.ports import Arrival, Cursor, Key, Read, Receipt
 from bridge.rules import Decision
-from bridge.store import limits, outbox, reports, requests
+from bridge.store import floods, limits, outbox, reports, requests
 from bridge.store.sqlite import Tx
 
 GRACE = 1.5
@@ -23,11 +23,14 @@ SQL_ARRIVAL = """
 
 # A key that is known and not yet forgotten keeps its row and answers nothing.
 SQL_REMEMBER = """
-    INSERT INTO seen (scope, key, arrival, since, until) VALUES (?, ?, NULL, ?, ?)
+    INSERT INTO seen (scope, key, arrival, since, until) VALUES {}
     ON CONFLICT (scope, key) DO UPDATE SET arrival = NULL, since = excluded.since, until = excluded.until
     WHERE seen.until <= excluded.since
-    RETURNING key
+    RETURNING scope, key
 """
+
+ROWS = 100
+"""Rows in one statement."""
 
 
 def put(
@@ -42,37 +45,42 @@ def put(
     """See ports.Inbox.put."""
     if cursor is not None:
         _move(tx, cursor, expect)
-    receipts = [_put_one(tx, arrival, now) for arrival in arrivals]
-    tx.executemany(
-        "UPDATE seen SET arrival = ? WHERE scope = ? AND key = ?",
-        [
-            (receipt.id, arrival.key.scope, arrival.key.value)
-            for arrival, receipt in zip(arrivals, receipts, strict=True)
-            if receipt.new
-        ],
-    )
-    for key in seen:
-        _remember(tx, key, now)
-    return receipts
+    fresh = _remember(tx, [arrival.key for arrival in arrivals], now)
+    first: dict[tuple[str, str], Arrival] = {}
+    for arrival in arrivals:
+        if _name(arrival.key) in fresh:
+            first.setdefault(_name(arrival.key), arrival)
+    ids = dict(zip(first, _insert(tx, list(first.values()), now), strict=True))
+    tx.executemany("UPDATE seen SET arrival = ? WHERE scope = ? AND key = ?", [(ids[name], *name) for name in ids])
+    _remember(tx, seen, now)
+    return [
+        Receipt(ids.get(name := _name(arrival.key)) or _known_as(tx, arrival.key), new=first.get(name) is arrival)
+        for arrival in arrivals
+    ]
 
 
-def _put_one(tx: Tx, arrival: Arrival, now: float) -> Receipt:
-    if not _remember(tx, arrival.key, now):
-        return Receipt(_known_as(tx, arrival.key), new=False)
-    row = tx.execute(
-        "INSERT INTO arrival (account, source, channel, raw, gathers, received, due, state, reason)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, 'new', '') RETURNING id",
-        (
-            arrival.account,
-            arrival.source,
-            arrival.channel,
-            arrival.raw,
-            arrival.group,
-            now,
-            _due(tx, arrival, now),
-        ),
-    ).fetchone()
-    return Receipt(row[0], new=True)
+def _name(key: Key) -> tuple[str, str]:
+    return key.scope, key.value
+
+
+def _insert(tx: Tx, arrivals: Sequence[Arrival], now: float) -> list[int]:
+    """Their ids, in order: each is given a higher one than the one before."""
+    ids: list[int] = []
+    for start in range(0, len(arrivals), ROWS):
+        some = arrivals[start : start + ROWS]
+        rows = ",".join(["(?, ?, ?, ?, ?, ?, ?, 'new', '')"] * len(some))
+        values = [value for arrival in some for value in _values(tx, arrival, now)]
+        sql = (
+            "INSERT INTO arrival (account, source, channel, raw, gathers, received, due, state, reason)"
+            f" VALUES {rows} RETURNING id"
+        )
+        ids += sorted(row[0] for row in tx.execute(sql, values).fetchall())
+    return ids
+
+
+def _values(tx: Tx, arrival: Arrival, now: float) -> tuple[object, ...]:
+    due_at = _due(tx, arrival, now)
+    return (arrival.account, arrival.source, arrival.channel, arrival.raw, arrival.group, now, due_at)
 
 
 def _due(tx: Tx, arrival: Arrival, now: float) -> float:
@@ -89,9 +97,18 @@ def _due(tx: Tx, arrival: Arrival, now: float) -> float:
     return float(due_at)
 
 
-def _remember(tx: Tx, key: Key, now: float) -> bool:
-    until = None if key.keep is None else now + key.keep
-    return tx.execute(SQL_REMEMBER, (key.scope, key.value, now, until)).fetchone() is not None
+def _remember(tx: Tx, keys: Sequence[Key], now: float) -> set[tuple[str, str]]:
+    """Those of the keys that were not known, and are from now on."""
+    fresh: set[tuple[str, str]] = set()
+    each = list({_name(key): key for key in keys}.values())
+    for start in range(0, len(each), ROWS):
+        some = each[start : start + ROWS]
+        values = [
+            value for key in some for value in (key.scope, key.value, now, None if key.keep is None else now + key.keep)
+        ]
+        sql = SQL_REMEMBER.format(",".join(["(?, ?, NULL, ?, ?)"] * len(some)))
+        fresh.update((row[0], row[1]) for row in tx.execute(sql, values).fetchall())
+    return fresh
 
 
 def _known_as(tx: Tx, key: Key) -> int:
@@ -207,6 +224,8 @@ def _take(tx: Tx, arrival: Arrival, sighting: Sighting, decision: Decision, *, r
     """Answers whether a delivery was made or changed by this sighting."""
     link = _link(tx, arrival.account, sighting.canonical, now)
     decision = limits.limited(tx, link, decision, now)
+    if sighting.source not in outbox.BULK:
+        decision = floods.guarded(tx, decision, now)
     connections = dict.fromkeys((*sighting.settled, *decision.to))
     wish = partial(
         outbox.Wish,

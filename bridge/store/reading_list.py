@@ -25,6 +25,7 @@ from bridge.reading_list import (
     pocket_tags,
 )
 from bridge.reading_list import apply as applied
+from bridge.store import search, tally
 from bridge.store.sqlite import Tx
 
 T = TypeVar("T")
@@ -38,11 +39,7 @@ _ROWS = 100
 
 _EVERYTHING = 2**63 - 1
 
-COLUMNS = (
-    "i.id, i.url, i.title, i.status, i.favorite, i.time_added, i.time_updated, i.time_read, i.time_favorited"
-)
-# Special to SQLite: elsewhere LIKE minds the case and ILIKE does not.
-_CONTAINS = "{} LIKE ? ESCAPE '!'"
+COLUMNS = "i.id, i.url, i.title, i.status, i.favorite, i.time_added, i.time_updated, i.time_read, i.time_favorited"
 
 _SQL_INSERT = (
     "INSERT INTO item (account, canonical, url, host, title, status, favorite, time_added, time_updated, time_read,"
@@ -51,6 +48,10 @@ _SQL_INSERT = (
 _SQL_UPDATE = (
     "UPDATE item SET title = ?, status = ?, favorite = ?, time_added = ?, time_updated = ?, time_read = ?,"
     " time_favorited = ? WHERE id = ?"
+)
+_SQL_REVISE = (
+    "INSERT INTO list_revision (account, revision) VALUES (?, 1)"
+    " ON CONFLICT (account) DO UPDATE SET revision = list_revision.revision + 1"
 )
 _SQL_TOUCH_TAGGED = (
     "UPDATE item SET time_updated = ? WHERE time_updated < ? AND id IN"
@@ -93,10 +94,15 @@ def _everywhere(tx: Tx, account: str, action: Action, now: int) -> Result:
         return Result(error=f"{action.name} names no tag")
     if old == new:
         return Result()
+    tx.execute(_SQL_REVISE, (account,))
     tx.execute(_SQL_TOUCH_TAGGED, (now, now, account, old))
     if action.name == "tag_rename":
         tx.execute(_SQL_COPY_TAG, (new, account, old, new))
+        tally.recount(tx, account, new)
+    else:
+        tally.forget_tag(tx, account, old)
     tx.execute("DELETE FROM item_tag WHERE account = ? AND tag = ?", (account, old))
+    tally.recount(tx, account, old)
     return Result()
 
 
@@ -184,16 +190,26 @@ class _Sheet:
 
     def write(self, tx: Tx, account: str) -> None:
         changed = {key: item for key, item in self.items.items() if item != self.before.get(key)}
+        if not changed:
+            return
         new = {key: item for key, item in changed.items() if not item.id}
         for rows in _chunks(new.items(), _ROWS):
             for id_, key in _insert(tx, account, rows):
                 self.items[key] = changed[key] = replace(changed[key], id=id_)
                 self.keys[id_] = key
-        tx.executemany(
-            _SQL_UPDATE, [(*_state(item), item.id) for key, item in changed.items() if key not in new]
-        )
+        tx.executemany(_SQL_UPDATE, [(*_state(item), item.id) for key, item in changed.items() if key not in new])
         self._write_tags(tx, account, changed)
+        self._index(tx, account, changed)
         self.before = dict(self.items)
+
+    def _index(self, tx: Tx, account: str, changed: Mapping[str, Item]) -> None:
+        """What is kept besides the items: their numbers, their words, and that there was a change."""
+        tx.execute(_SQL_REVISE, (account,))
+        pairs = [(self.before.get(key), item) for key, item in changed.items()]
+        tally.move(tx, account, pairs)
+        renamed = [(old, item) for old, item in pairs if old is None or old.title != item.title]
+        gone = [(old.id, old.title, old.url) for old, _ in renamed if old]
+        search.put(tx, gone, [(item.id, item.title, item.url) for _, item in renamed])
 
     def _write_tags(self, tx: Tx, account: str, changed: Mapping[str, Item]) -> None:
         # The tags of a page are ordered by when their item was added, so they follow that, too.
@@ -201,9 +217,7 @@ class _Sheet:
         had = [(item.id,) for key in stale if (item := self.before.get(key)) and item.tags]
         tx.executemany("DELETE FROM item_tag WHERE item = ?", had)
         tags = [
-            (item.id, tag, account, item.time_added)
-            for item in map(changed.__getitem__, stale)
-            for tag in item.tags
+            (item.id, tag, account, item.time_added) for item in map(changed.__getitem__, stale) for tag in item.tags
         ]
         tx.executemany("INSERT INTO item_tag (item, tag, account, time_added) VALUES (?, ?, ?, ?)", tags)
 
@@ -235,30 +249,69 @@ def _state(item: Item) -> tuple[Any, ...]:
     )
 
 
+def forget(tx: Tx, account: str) -> None:
+    """Erases the whole list."""
+    search.forget(tx, account)
+    tx.execute("DELETE FROM highlight WHERE item IN (SELECT id FROM item WHERE account = ?)", (account,))
+    for table in ("item_tag", "item", "tally"):
+        tx.execute(f"DELETE FROM {table} WHERE account = ?", (account,))
+    tx.execute(_SQL_REVISE, (account,))
+
+
 # -- pages ---------------------------------------------------------------------------------------------------------
 
 
 def find(tx: Tx, account: str, query: Query) -> Page:
     """Items in the asked order. With `since` it holds what was deleted, too, whatever else is asked."""
-    source, values = _matching(account, query)
+    page, _ = find_after(tx, account, query, None)
+    return page
+
+
+def revision(tx: Tx, account: str) -> int:
+    """Grows with every change of the list."""
+    row = tx.execute("SELECT revision FROM list_revision WHERE account = ?", (account,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def find_after(
+    tx: Tx, account: str, query: Query, place: tuple[Any, ...] | None
+) -> tuple[Page, tuple[Any, ...] | None]:
+    """`place`: where the last row before this page stands, if the caller knows, instead of counting to the offset.
+
+    Answers where the last row of this page stands, too, unless it was empty.
+    """
+    source, values = _matching(tx, account, query)
+    moment, down = _moment(query), " DESC" if query.sort in ("newest", "updated") else ""
+    key = f"{moment}, {_id(query)}"
+    wanted = source if place is None else f"{source} AND ({key}) {'<' if down else '>'} (?, ?)"
     count = _EVERYTHING if query.count is None else query.count
     rows = tx.execute(
-        f"SELECT {COLUMNS} {source} ORDER BY {_order(query)} LIMIT ? OFFSET ?",
-        (*values, count, query.offset),
+        f"SELECT {COLUMNS}, {key} {wanted} ORDER BY {moment}{down}, {_id(query)}{down} LIMIT ? OFFSET ?",
+        (*values, *(place or ()), count, 0 if place else query.offset),
     ).fetchall()
-    total = tx.execute(f"SELECT count(*) {source}", values).fetchone()[0] if query.total else 0
-    return Page(items_of(tx, rows), total, _taglist(tx, account) if query.taglist else ())
+    page = Page(
+        items_of(tx, rows),
+        _total(tx, account, query) if query.total else 0,
+        tally.tags(tx, account) if query.taglist else (),
+    )
+    return page, tuple(rows[-1][-2:]) if rows else None
+
+
+def _total(tx: Tx, account: str, query: Query) -> int:
+    if tally.answers(query):
+        tag = UNTAGGED if query.tag == UNTAGGED else _tag(query.tag)
+        return tally.total(tx, account, query, tag)
+    source, values = _matching(tx, account, query)
+    return int(tx.execute(f"SELECT count(*) {source}", values).fetchone()[0])
 
 
 def counts(tx: Tx, account: str) -> Counts:
-    rows = tx.execute(
-        "SELECT status, count(*) FROM item WHERE account = ? GROUP BY status", (account,)
-    ).fetchall()
+    rows = tx.execute("SELECT status, count(*) FROM item WHERE account = ? GROUP BY status", (account,)).fetchall()
     by_status = dict(rows)
     return Counts(unread=by_status.get(UNREAD, 0), archived=by_status.get(ARCHIVED, 0))
 
 
-def _matching(account: str, query: Query) -> tuple[str, list[Any]]:
+def _matching(tx: Tx, account: str, query: Query) -> tuple[str, list[Any]]:
     conditions = list(_conditions(query))
     wanted = " AND ".join(sql for sql, _ in conditions)
     values = [value for _, values in conditions for value in values]
@@ -269,6 +322,8 @@ def _matching(account: str, query: Query) -> tuple[str, list[Any]]:
         # CROSS: the tag leads, and its index has the order.
         source = f"FROM item_tag t CROSS JOIN item i WHERE i.id = t.item AND t.account = ? AND t.tag = ? AND {wanted}"
         return source, [account, _tag(query.tag), *values]
+    if match := search.match(tx, query.search):
+        return f"{search.FOUND} AND i.account = ? AND {wanted}", [match, account, *values]
     return f"FROM item i WHERE i.account = ? AND {wanted}", [account, *values]
 
 
@@ -276,9 +331,14 @@ def _by_tag(query: Query) -> bool:
     return bool(query.tag) and query.tag != UNTAGGED and not query.since
 
 
-def _conditions(query: Query) -> Iterator[tuple[str, tuple[Any, ...]]]:
+def _conditions(query: Query) -> Iterator[tuple[str, Sequence[Any]]]:
     # The numbers are literals, not parameters: that is what lets an index be used that holds only such rows.
-    yield (f"i.status <> {DELETED}" if query.status is None else f"i.status = {int(query.status)}"), ()
+    if query.status is None:
+        yield f"i.status <> {DELETED}", ()
+    elif query.sort == "title":
+        yield f"i.status <> {DELETED} AND i.status + 0 = {int(query.status)}", ()
+    else:
+        yield f"i.status = {int(query.status)}", ()
     if query.favorite is not None:
         yield f"i.favorite = {int(query.favorite)}", ()
     if query.tag == UNTAGGED:
@@ -286,35 +346,23 @@ def _conditions(query: Query) -> Iterator[tuple[str, tuple[Any, ...]]]:
     elif query.tag and query.since:
         yield "EXISTS (SELECT 1 FROM item_tag t WHERE t.item = i.id AND t.tag = ?)", (_tag(query.tag),)
     if query.search:
-        pattern = f"%{_literal(query.search)}%"
-        yield f"({_CONTAINS.format('i.title')} OR {_CONTAINS.format('i.url')})", (pattern, pattern)
+        yield search.condition(query.search)
     if query.domain:
         domain = query.domain.lower()
-        yield "(i.host = ? OR i.host LIKE ? ESCAPE '!')", (domain, f"%.{_literal(domain)}")
+        yield "(i.host = ? OR i.host LIKE ? ESCAPE '!')", (domain, f"%.{search.literal(domain)}")
     if query.updated_before:
         yield "i.time_updated < ?", (query.updated_before,)
 
 
-def _literal(text: str) -> str:
-    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
-
-
-def _order(query: Query) -> str:
-    match query.sort:
-        case "title":
-            return "lower(i.title), i.id"
-        case "site":
-            return "i.host, i.id"
-        case "oldest":
-            return f"{_moment(query)}, {_id(query)}"
-        case "updated":
-            return "i.time_updated DESC, i.id DESC"
-        case "newest":
-            return f"{_moment(query)} DESC, {_id(query)} DESC"
-
-
 def _moment(query: Query) -> str:
-    """What "new" means: added; without `since` also favourited or archived, when only such are asked for."""
+    """What pages are ordered by. "New" means added; without `since` also favourited or archived, when only such are
+    asked for."""
+    if query.sort == "title":
+        return "lower(i.title)"
+    if query.sort == "site":
+        return "i.host"
+    if query.sort == "updated":
+        return "i.time_updated"
     if query.since:
         return "+i.time_added"  # the plus keeps this order's index away: few items changed, they are sorted
     if query.favorite:
@@ -326,13 +374,6 @@ def _moment(query: Query) -> str:
 
 def _id(query: Query) -> str:
     return "t.item" if _by_tag(query) else "i.id"
-
-
-def _taglist(tx: Tx, account: str) -> tuple[str, ...]:
-    rows = tx.execute(
-        "SELECT DISTINCT tag FROM item_tag WHERE account = ? ORDER BY tag", (account,)
-    ).fetchall()
-    return tuple(tag for (tag,) in rows)
 
 
 # -- rows ----------------------------------------------------------------------------------------------------------

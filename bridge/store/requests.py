@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bridge.link import Sighting
@@ -19,7 +20,8 @@ Plain = dict[str, Any]
 
 SQL_LAST = """
     SELECT s.arrival FROM sighting s JOIN arrival a ON a.id = s.arrival
-    WHERE a.state = 'read' AND a.source = ? AND a.channel = ? AND a.account = ? AND s.arrival <> ? ORDER BY s.id DESC LIMIT 1
+    WHERE a.state = 'read' AND a.source = ? AND a.channel = ? AND a.account = ? AND s.arrival <> ?
+    ORDER BY s.id DESC LIMIT 1
 """
 SQL_GROUP = "SELECT min(id) FROM arrival WHERE gathers = ? AND gathers <> '' AND channel = ? AND account = ?"
 SQL_TOLD = """
@@ -78,9 +80,7 @@ def answer(tx: Tx, errand: Errand, said: Mapping[str, Any], now: float) -> None:
     """See ports.Errands.answer."""
     words = json.dumps(said, ensure_ascii=False)
     tx.execute("UPDATE request SET answer = ? WHERE id = ? AND answer = ''", (words, errand.id))
-    tx.execute(
-        "UPDATE report SET due = ? WHERE arrival = (SELECT arrival FROM request WHERE id = ?)", (now, errand.id)
-    )
+    tx.execute("UPDATE report SET due = ? WHERE arrival = (SELECT arrival FROM request WHERE id = ?)", (now, errand.id))
 
 
 def answers(tx: Tx, arrival: int) -> tuple[list[Answered], bool]:
@@ -151,20 +151,17 @@ def tag(tx: Tx, arrival: int, asked_by: int, tags: Sequence[str], now: float) ->
         added = outbox.tag(tx, link, tags, now)
         new |= dict.fromkeys(added)
         if added:
-            _note(tx, asked_by, link, sighting, decision, added, now)
+            _note(tx, asked_by, link, replace(sighting, tags=added, title=decision.title), now)
     reports.tell_anew(tx, arrival, now)
     return list(new)
 
 
-def _note(
-    tx: Tx, asked_by: int, link: int, sighting: Sighting, decision: Decision, added: Sequence[str], now: float
-) -> None:
-    facts = sighting.facts() | {"tags": list(added)}
+def _note(tx: Tx, asked_by: int, link: int, sighting: Sighting, now: float) -> None:
     rule_set = tx.execute("SELECT rule_set FROM sighting WHERE link = ? ORDER BY id DESC LIMIT 1", (link,)).fetchone()
     tx.execute(
         "INSERT INTO sighting (arrival, link, received, facts, rule_set, matched, title, tags, state, reason)"
         " VALUES (?, ?, ?, ?, ?, '[]', ?, ?, 'duplicate', '')",
-        (asked_by, link, now, _json(facts), rule_set[0], decision.title, _json(list(added))),
+        (asked_by, link, now, _json(sighting.facts()), rule_set[0], sighting.title, _json(sighting.tags)),
     )
 
 

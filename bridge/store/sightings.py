@@ -21,7 +21,8 @@ _SQL_SEEN = """
 
 def sightings(tx: Tx, since: float, below: int | None, limit: int, state: str) -> list[Seen]:
     """See ports.Archive.sightings."""
-    sql = f"{_SQL_SEEN} WHERE s.received >= ? AND (? IS NULL OR s.id < ?) AND ? IN ('', s.state) ORDER BY s.id DESC LIMIT ?"
+    wanted = "s.received >= ? AND (? IS NULL OR s.id < ?) AND ? IN ('', s.state)"
+    sql = f"{_SQL_SEEN} WHERE {wanted} ORDER BY s.id DESC LIMIT ?"
     return [_seen(row) for row in tx.execute(sql, (since, below, below, state, limit)).fetchall()]
 
 
@@ -51,7 +52,11 @@ def apply(tx: Tx, decided: Sequence[tuple[Seen, Decision]], now: float) -> int:
 
 
 def _apply(tx: Tx, seen: Seen, decision: Decision, now: float) -> bool:
-    granted = [outbox.want(tx, _wish(seen, connection, decision), now) for connection in decision.to]
+    # What a person took back or a service refused is not tried again by rules.
+    sql = "SELECT connection FROM delivery WHERE link = ? AND state IN ('cancelled', 'dead')"
+    over = {row[0] for row in tx.execute(sql, (seen.link,)).fetchall()}
+    wishes = [_wish(seen, connection, decision) for connection in decision.to if connection not in over]
+    granted = [outbox.want(tx, wish, now) for wish in wishes]
     return any(grant.new or grant.tags_added for grant in granted)
 
 
@@ -69,9 +74,9 @@ def _wish(seen: Seen, connection: str, decision: Decision) -> outbox.Wish:
 def rescue(tx: Tx, seen: Seen, decision: Decision, now: float) -> bool:
     """See ports.Archive.rescue."""
     sql = "UPDATE sighting SET state = 'kept', reason = ?, title = ? WHERE id = ? AND state = 'dropped'"
-    changed = tx.execute(sql, (f"rescued from {seen.reason}", decision.title, seen.id)).rowcount
-    if changed:
-        _apply(tx, seen, decision, now)
+    changed = tx.execute(sql, (f"hand, rescued from {seen.reason}", decision.title, seen.id)).rowcount
+    for connection in decision.to if changed else ():
+        outbox.want(tx, _wish(seen, connection, decision), now)
     return changed > 0
 
 

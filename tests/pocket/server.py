@@ -19,17 +19,22 @@ from bridge.accounts import Accounts
 from bridge.pocket import Pocket
 from bridge.ports import ReadingList
 from bridge.sources.pocket_api import PocketApi
+from bridge.store.core import Store
 
 KEY = "1234-abcd1234abcd1234abcd1234"
 TOKEN = "5678defa-5678-defa-5678-defa56"
 INNER = "9999defa-5678-defa-5678-defa56"
 
 
-
-def face(reading_list: ReadingList, clock: Callable[[], float], accounts: Accounts | None = None, **more: Any) -> Starlette:
+def face(
+    reading_list: ReadingList, clock: Callable[[], float], accounts: Accounts | None = None, **more: Any
+) -> Starlette:
     """The embedded list; TOKEN is its owner's. A store keeps the accounts, too."""
-    known = accounts or reading_list.accounts
-    return Starlette(routes=list(PocketApi(reading_list, known, owner=TOKEN, inner=INNER, clock=clock, **more).routes))
+    if accounts is None:
+        assert isinstance(reading_list, Store)
+        accounts = reading_list.accounts
+    api = PocketApi(reading_list, accounts, owner=TOKEN, inner=INNER, clock=clock, **more)
+    return Starlette(routes=list(api.routes))
 
 
 def client(app: Any, token: str = TOKEN) -> Pocket:

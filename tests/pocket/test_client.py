@@ -120,9 +120,7 @@ async def test_all_actions_work_on_the_embedded_list(app: Starlette) -> None:
 
         assert [result.ok for result in results] == [True] * 11 + [False]
         assert results[-1].error == ActionError("there is no such item on the list", "NotFound", 404)
-        assert [(item.item_id, item.tags, item.favorite) async for item in pocket.items()] == [
-            (one, ("e",), True)
-        ]
+        assert [(item.item_id, item.tags, item.favorite) async for item in pocket.items()] == [(one, ("e",), True)]
 
 
 async def test_a_long_batch_is_split_and_its_results_are_joined() -> None:
@@ -366,9 +364,7 @@ LIMITED = {"X-Limit-User-Remaining": "0", "X-Limit-User-Reset": "120"}
         (503, {"X-Error": "Down for maintenance", "X-Error-Code": "199"}, MaintenanceError),
     ],
 )
-async def test_every_failure_has_its_error(
-    status: int, headers: dict[str, str], kind: type[PocketError]
-) -> None:
+async def test_every_failure_has_its_error(status: int, headers: dict[str, str], kind: type[PocketError]) -> None:
     async with client(Script(Answer(status, headers={**OK, **headers}))) as pocket:
         with pytest.raises(PocketError) as failure:
             await pocket.get()

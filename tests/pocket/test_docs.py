@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import re
+import shlex
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import CodeType, FunctionType
 
 import pytest
+from click.testing import CliRunner
 from starlette.applications import Starlette
 
+from bridge.cli import cli
 from bridge.pocket import Pocket
 from bridge.sources.pocket_api import PocketApi
 from bridge.store.core import Store
@@ -18,6 +23,11 @@ from tests.conftest import Clock
 from tests.loopback import serve
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "pocket-api.md"
+COMMANDS = [
+    line.replace("\\\n", " ")
+    for block in re.findall(r"^```sh\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    for line in re.split(r"(?<!\\)\n", block.strip())
+]
 EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
 ADDRESS = "http://127.0.0.1:8080"
 
@@ -29,6 +39,7 @@ PRINTED = [
     ["1 ['First'] ('later',)", "Stats(unread=1, archived=0, total=1)"],
     ["319 calls left this hour"],
     [f"approve at {ADDRESS}/auth/authorize?request_token=", "the user must first approve"],
+    ["One unread ('later',)", "An article read ()", "UserStats(user_since=1790000000, total=2, read=1, unread=1)"],
 ]
 
 
@@ -50,18 +61,40 @@ def test_every_example_has_its_words() -> None:
 
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
-async def test_an_example_runs_as_it_stands(
-    number: int, address: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_an_example_runs_as_it_stands(number: int, address: str, capsys: pytest.CaptureFixture[str]) -> None:
     if "First" in "".join(PRINTED[number]):
         async with Pocket("1234-my-script", "YOUR-TOKEN", base_url=address) as pocket:
             await pocket.add("https://example.com/first", title="First", tags=["later"])
-    running = FunctionType(
-        compiled(EXAMPLES[number].replace(ADDRESS, address)), {"__builtins__": __builtins__}
-    )
+    running = FunctionType(compiled(EXAMPLES[number].replace(ADDRESS, address)), {"__builtins__": __builtins__})
 
     await running()
 
     printed = capsys.readouterr().out.replace(address, ADDRESS)
     for words in PRINTED[number]:
         assert words in printed
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("curl ")])
+async def test_a_line_of_curl_is_answered(line: str, address: str) -> None:
+    curl = shutil.which("curl")
+    if curl is None:
+        pytest.skip("curl is not installed")
+    arguments = shlex.split(line.replace(ADDRESS, address), comments=True)[1:]
+    ran = await asyncio.create_subprocess_exec(curl, "-sS", "--fail", *arguments, stdout=asyncio.subprocess.PIPE)
+    said, _ = await ran.communicate()
+
+    assert ran.returncode == 0
+    assert said.startswith((b'{"', b"200 OK"))
+
+
+def test_the_commands_do_what_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = [line for line in COMMANDS if line.startswith("pocket-bridge ")]
+    assert len(lines) + len([line for line in COMMANDS if line.startswith("curl ")]) == len(COMMANDS)
+    for line in lines:
+        if "revoke 7" in line:
+            continue  # the number is the reader's
+        arguments = shlex.split(line, comments=True)[1:]
+        said = "y\n" if "remove" in arguments else "correct horse\ncorrect horse\n"
+        result = CliRunner().invoke(cli, arguments, input=said)
+        assert result.exit_code == 0, f"{line}: {result.output}"

@@ -123,9 +123,7 @@ def test_no_item_is_too_strange_to_be_read(shown: dict[str, Any]) -> None:
     assert Item.model_validate({**shown, "item_id": "1"}).item_id == "1"
 
 
-@given(
-    st.dictionaries(st.sampled_from(["list", "since", "total", "tags", "status", "error", "account"]), JSON)
-)
+@given(st.dictionaries(st.sampled_from(["list", "since", "total", "tags", "status", "error", "account"]), JSON))
 def test_no_page_fails_but_with_an_error_of_pocket(body: dict[str, Any]) -> None:
     with contextlib.suppress(PocketError):
         item_page(body, Limits())

@@ -77,12 +77,7 @@ def test_the_wait_is_what_the_server_asks_for(headers: dict[str, str], wait: flo
 NAMES = st.sampled_from(
     "Date Retry-After X-Limit-User-Remaining X-Limit-User-Reset X-Limit-Key-Limit X-Error X-Error-Code Status".split()
 )
-VALUES = (
-    st.text(max_size=30)
-    | st.integers().map(str)
-    | st.just(DATE)
-    | st.just("Mon, 99 Sep 99999 14:13:20 +9999")
-)
+VALUES = st.text(max_size=30) | st.integers().map(str) | st.just(DATE) | st.just("Mon, 99 Sep 99999 14:13:20 +9999")
 
 
 @given(st.dictionaries(NAMES, VALUES))

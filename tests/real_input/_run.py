@@ -33,8 +33,9 @@ async def run(corpus: Path, folder: Path, *, every: int = 1) -> Result:
     documents = _feed_site.documents(corpus / "feeds", every=every)
     async with serve(bot) as bot_origin, _feed_site.serving(documents) as served:
         began = time.monotonic()
-        async with running(folder, rules=_feed_site.rules(served), telegram_api=bot_origin, allow=allow) as bridge:
-            requests = await _webhooks.deliver(corpus / "webhooks", bridge.origin)
+        rules = _feed_site.rules(served) + _webhooks.rules(corpus, folder)
+        async with running(folder, rules=rules, telegram_api=bot_origin, allow=allow) as bridge:
+            requests = await _webhooks.deliver(corpus, bridge.origin)
             waiting = await _drained(bridge, bot, len(served))
             seconds = time.monotonic() - began
             listed = Counter(canonical(url) for url in await bridge.listed())

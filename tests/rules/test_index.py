@@ -37,6 +37,7 @@ URLS = [
     "http://b.example/CAT/dog-x",
     "https://münchen.example/s/%C5%BF",
     "https://b.example/\u212a.pdf",
+    "https://b.example/concat/dogma/bank.pdf",
     "no address",
 ]
 GLOBS = ["*cat*", "*.pdf", "https://?.cat.example/*", "*/dog*", "*/dog/*", "*k.pdf", "*s*", "https://b.example/*", "*"]
@@ -199,3 +200,12 @@ def test_too_many_nested_blocks_are_refused() -> None:
     nested = "{not: " * 40 + "{tag: x}" + "}" * 40
     with pytest.raises(ConfigError, match="nested more than 32 deep"):
         load(f"rules: [{{name: a, if: {nested}, then: {{tag: y}}}}]", name="x")
+
+
+@pytest.mark.parametrize(
+    "glob", ["*k.pdf", "*/dog*", "*cat/*", "*gm?/bank*", "https://b.ex*", "*", "*ban?.pdf", "*/concat/*"]
+)
+def test_a_glob_that_begins_or_ends_within_a_word_is_found(glob: str) -> None:
+    others = "\n".join(f'- {{name: o{n}, if: {{url: "*/bank{n}.pdf"}}, then: {{tag: x}}}}' for n in range(5))
+    rule_file = load(f'rules:\n- {{name: a, if: {{url: "{glob}"}}, then: {{tag: x}}}}\n{others}\n', name="x")
+    assert decide(rule_file, Sighting.of("https://b.example/concat/dogma/bank.pdf", source="save")).matched == ("a",)

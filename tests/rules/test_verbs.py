@@ -165,3 +165,25 @@ tests:
     assert told.endswith(
         "expected url https://b.org/, got https://a.org/; expected held_by again, got none; expected delay 1 h, got 0 s"
     )
+
+
+CARRIED = """
+feeds:
+  - name: news
+    url: https://news.example/rss
+    rules: [{name: ads, if: {title: sponsored}, then: {drop: x}}, {name: tag, then: {tag: news}}]
+hooks:
+  - {name: shop, open: true, rules: [{name: tag, then: {tag: shop}}]}
+rules:
+  - {name: last, if: {tag: [news, shop]}, then: {tag: carried}}
+"""
+
+
+def test_a_feed_or_hook_may_carry_rules_that_see_its_links_alone_and_come_first() -> None:
+    rule_file = load(CARRIED, name="x")
+    by_feed = decide(rule_file, Sighting.of("https://a.org", source="feed", feed="news"))
+    assert (by_feed.matched, by_feed.tags) == (("news: tag", "last"), ("news", "carried"))
+    assert decide(rule_file, Sighting.of("https://a.org", source="hook", hook="shop")).tags == ("shop", "carried")
+    assert decide(rule_file, sighting(title="sponsored")).matched == ()
+    dropped = decide(rule_file, Sighting.of("https://a.org", source="feed", feed="news", title="Sponsored"))
+    assert dropped.dropped_by == "news: ads"

@@ -129,13 +129,14 @@ def test_the_layout_of_the_first_months_says_the_same(tmp_path: Path) -> None:
 def test_pockets_zip_has_several_parts_and_annotations(tmp_path: Path) -> None:
     members = {
         "annotations/part_000000.json": ANNOTATIONS,
+        "collections/mine.json": json.dumps({"slug": "mine", "title": "M", "items": [{"url": "https://a.example/4"}]}),
         "part_000001.csv": POCKET_WITH_CURSOR,
         "part_000000.csv": POCKET,
     }
     found = rows(zipped(tmp_path, members))
     records = [row for row in found if isinstance(row, Record)]
-    assert [record.item.url[-1] for record in records] == ["1", "2", "3", "1", "2"]
-    assert records[-1].highlights == (Highlight("A passage", 1467719840),)
+    assert [record.item.url[-1] for record in records] == ["1", "2", "3", "1", "2", "4"]
+    assert records[-2].highlights == (Highlight("A passage", 1467719840),)
     assert records == found
 
 
@@ -290,6 +291,23 @@ def test_a_member_that_lies_about_its_size_unpacks_to_no_more_than_it_claims(tmp
         found = list(listed)
         assert listed.done <= len(POCKET)
     assert len([row for row in found if isinstance(row, Record)]) <= 3
+
+
+def test_what_would_unpack_to_too_much_is_refused(tmp_path: Path) -> None:
+    path = zipped(tmp_path, {"part_000000.csv": POCKET, "part_000001.csv": POCKET})
+    size = len(POCKET).to_bytes(4, "little")
+    path.write_bytes(path.read_bytes().replace(size, (0xFFFFFF00).to_bytes(4, "little")))
+    with pytest.raises(ConfigError, match="more than 4 GB"), opened(path):
+        pass
+
+
+def test_an_encrypted_archive_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = zipped(tmp_path, {"part_000000.csv": POCKET})
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match="is encrypted; unpack it"), opened(path):
+        pass
 
 
 def test_too_many_members_are_refused(tmp_path: Path) -> None:

@@ -176,9 +176,7 @@ async def test_tags_and_account_come_when_asked(app: Starlette) -> None:
 
 
 async def test_statistics_are_numbers(app: Starlette) -> None:
-    await send(
-        app, {"action": "add", "url": "https://a.example/1"}, {"action": "add", "url": "https://a.example/2"}
-    )
+    await send(app, {"action": "add", "url": "https://a.example/1"}, {"action": "add", "url": "https://a.example/2"})
     await send(app, {"action": "archive", "item_id": "1"})
 
     answer = (await call(app, "/v3/stats")).json()
@@ -208,9 +206,7 @@ async def test_results_and_errors_are_parallel_to_the_actions(app: Starlette) ->
         None,
     )
 
-    results = [
-        result["item_id"] if isinstance(result, dict) else result for result in answer["action_results"]
-    ]
+    results = [result["item_id"] if isinstance(result, dict) else result for result in answer["action_results"]]
     codes = [error and (error["type"], error["code"]) for error in answer["action_errors"]]
     assert answer["status"] == 0
     assert results == ["1", True, False, False, False, True, "1", False]
@@ -227,9 +223,7 @@ async def test_results_and_errors_are_parallel_to_the_actions(app: Starlette) ->
 
 
 async def test_a_batch_that_all_went_well_is_status_1(app: Starlette) -> None:
-    answer = await send(
-        app, {"action": "add", "url": "https://a.example/"}, {"action": "tag_delete", "tag": "none"}
-    )
+    answer = await send(app, {"action": "add", "url": "https://a.example/"}, {"action": "tag_delete", "tag": "none"})
 
     assert (answer["status"], answer["action_errors"]) == (1, [None, None])
 
@@ -264,9 +258,7 @@ async def test_a_malformed_action_fails_alone(app: Starlette, action: Any) -> No
 async def test_all_kinds_of_actions_do_their_work(app: Starlette) -> None:
     add = {"action": "add", "url": "https://a.example/", "tags": ["a", "b"]}
     one = {"item_id": "1"}
-    await send(
-        app, add, {"action": "tags_remove", "tags": "a", **one}, {"action": "tags_add", "tags": "c", **one}
-    )
+    await send(app, add, {"action": "tags_remove", "tags": "a", **one}, {"action": "tags_add", "tags": "c", **one})
     await send(app, {"action": "tag_rename", "old_tag": "b", "new_tag": "d"}, {"action": "favorite", **one})
     assert sorted((await get(app))["list"]["1"]["tags"]) == ["c", "d"]
 
@@ -372,9 +364,7 @@ async def test_what_is_no_web_address_is_refused(app: Starlette, url: Any) -> No
         (NOW + 99, NOW),
     ],
 )
-async def test_times_are_seconds_or_milliseconds_and_never_in_the_future(
-    app: Starlette, time: Any, kept: int
-) -> None:
+async def test_times_are_seconds_or_milliseconds_and_never_in_the_future(app: Starlette, time: Any, kept: int) -> None:
     await send(app, {"action": "add", "url": "https://a.example/", "time": time})
 
     assert (await get(app))["list"]["1"]["time_added"] == str(kept)
@@ -413,9 +403,7 @@ async def test_times_are_seconds_or_milliseconds_and_never_in_the_future(
         ({"detailType": "complete", "cxt_online": "1", "sig_hash": "x", "guid": {}}, "321"),
     ],
 )
-async def test_get_answers_what_was_asked(
-    app: Starlette, clock: Clock, asked: dict[str, Any], expected: str
-) -> None:
+async def test_get_answers_what_was_asked(app: Starlette, clock: Clock, asked: dict[str, Any], expected: str) -> None:
     await send(
         app,
         {"action": "add", "url": "https://a.example/1", "title": "Title c", "time": NOW - 3},
@@ -690,6 +678,4 @@ async def test_the_library_speaks_to_the_face(app: Starlette) -> None:
     async with client(app) as pocket:
         item = await pocket.add("https://a.example/", title="T", tags=["b"])
 
-        assert [(one.item_id, one.title, one.tags) async for one in pocket.items()] == [
-            (item.item_id, "T", ("b",))
-        ]
+        assert [(one.item_id, one.title, one.tags) async for one in pocket.items()] == [(item.item_id, "T", ("b",))]

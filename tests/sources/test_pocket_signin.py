@@ -315,6 +315,26 @@ async def test_a_wrong_password_is_asked_for_again(http: httpx.AsyncClient, said
     assert (await redeem(http, code)).headers["x-error-code"] == "158"
 
 
+async def test_a_token_does_not_let_further_applications_in(http: httpx.AsyncClient) -> None:
+    code = await begin(http)
+    await answer(http, code)
+    token = (await redeem(http, code)).json()["access_token"]
+    asked = {"consumer_key": OTHER_KEY, "grant_type": "credentials", "username": "ann", "password": token}
+
+    assert (await answer(http, await begin(http), password=token)).status_code == 401
+    assert (await http.post("/v3/oauth/authorize", json=asked)).headers["x-error-code"] == "2"
+
+
+async def test_a_token_is_a_password_in_version_2_for_its_own_key(http: httpx.AsyncClient) -> None:
+    code = await begin(http)
+    await answer(http, code)
+    asked = {"username": "ann", "password": (await redeem(http, code)).json()["access_token"]}
+
+    assert (await http.post("/v2/auth", data={**asked, "apikey": KEY})).status_code == 200
+    assert (await http.post("/v2/auth", data={**asked, "apikey": OTHER_KEY})).status_code == 401
+    assert (await http.post("/v2/auth", data={**asked, "apikey": KEY, "username": "me"})).status_code == 401
+
+
 async def test_the_owner_signs_in_with_the_owners_token(http: httpx.AsyncClient) -> None:
     code = await begin(http)
 
@@ -488,7 +508,7 @@ async def test_the_inner_application_knows_no_limit(store: Store, clock: Clock) 
         KEY,
         f"{INNER}/ann",
         base_url="http://x",
-        transport=httpx.ASGITransport(face(store, clock, user_calls=1, key_calls=1)),
+        transport=httpx.ASGITransport(face(store, clock, user_calls=1, key_calls=1, apps="listed")),
     ) as pocket:
         for _ in range(5):
             await pocket.get()

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from bridge.errors import ConfigError, FetchError, InvalidArrival, SourceError, StoreError
 from bridge.net import Answer, Door
 from bridge.ports import Answered, Arrival, Cursor, Key, Receipt, Report, Reporter, Request, Source, Verdict
-from bridge.sources._telegram_api import BotError
 from bridge.sources._telegram_answers import HELP
+from bridge.sources._telegram_api import BotError
 from bridge.sources._telegram_text import LONGEST_MESSAGE
 from bridge.sources._telegram_words import words
 from bridge.sources.telegram import Telegram, patience, read
@@ -109,8 +109,8 @@ def bot_api() -> BotApi:
 
 
 @pytest.fixture
-async def door(bot_api: BotApi) -> AsyncIterator[Door]:
-    yield Door(lambda: httpx.ASGITransport(app=bot_api), follows=False)
+def door(bot_api: BotApi) -> Door:
+    return Door(lambda: httpx.ASGITransport(app=bot_api), follows=False)
 
 
 def telegram(
@@ -122,9 +122,7 @@ def telegram(
     token: str = TOKEN,
 ) -> Telegram:
     night = night or Night(1)
-    return Telegram(
-        inbox, door, token=token, api=API, allow=frozenset(allow), clock=night.clock, sleep=night.sleep
-    )
+    return Telegram(inbox, door, token=token, api=API, allow=frozenset(allow), clock=night.clock, sleep=night.sleep)
 
 
 async def one_night(
@@ -197,9 +195,7 @@ async def test_a_kill_between_commit_and_confirmation_neither_loses_nor_doubles(
     assert await inbox.texts() == ["https://example.com/1", "https://example.com/2"]
 
 
-async def test_a_restart_goes_on_where_the_last_unit_ended(
-    bot_api: BotApi, door: Door, inbox: Witness
-) -> None:
+async def test_a_restart_goes_on_where_the_last_unit_ended(bot_api: BotApi, door: Door, inbox: Witness) -> None:
     bot_api.receive(message("https://example.com/1"))
     await one_night(inbox, door)
     bot_api.receive(message("https://example.com/2"))
@@ -230,9 +226,7 @@ async def test_an_empty_answer_writes_nothing_and_does_not_make_it_spin(
     assert len(bot_api.asked("getUpdates")) == 4
 
 
-async def test_a_server_that_repeats_itself_does_not_make_it_spin(
-    bot_api: BotApi, door: Door, inbox: Witness
-) -> None:
+async def test_a_server_that_repeats_itself_does_not_make_it_spin(bot_api: BotApi, door: Door, inbox: Witness) -> None:
     update = {"update_id": 9, "message": message("https://example.com/")}
     bot_api.trouble(200, {"ok": True, "result": True}, times=2)  # deleteWebhook, getMe
     bot_api.trouble(200, {"ok": True, "result": [update]}, times=4)
@@ -242,9 +236,7 @@ async def test_a_server_that_repeats_itself_does_not_make_it_spin(
     assert len(await inbox.stored()) == 1
 
 
-async def test_what_cannot_be_understood_is_kept_and_passed(
-    bot_api: BotApi, door: Door, inbox: Witness
-) -> None:
+async def test_what_cannot_be_understood_is_kept_and_passed(bot_api: BotApi, door: Door, inbox: Witness) -> None:
     bot_api.receive(message("https://example.com/1"))
     broken = bot_api.receive_raw({"update_id": 700_000_002, "message": "no object"})
     bot_api.receive_raw(17)
@@ -272,9 +264,7 @@ async def test_an_unreadable_last_element_is_passed_without_spinning(
     assert min(waits) >= 1.0
 
 
-async def test_a_webhook_is_removed_and_what_waits_is_kept(
-    bot_api: BotApi, door: Door, inbox: Witness
-) -> None:
+async def test_a_webhook_is_removed_and_what_waits_is_kept(bot_api: BotApi, door: Door, inbox: Witness) -> None:
     bot_api.webhook = "https://elsewhere.example/hook"
     bot_api.receive(message("https://example.com/"))
     await one_night(inbox, door)
@@ -322,9 +312,7 @@ async def test_only_those_on_the_list_may_save(
 async def test_a_channel_is_allowed_by_its_own_id(bot_api: BotApi, door: Door, inbox: Witness) -> None:
     post = {"message_id": 7, "date": 1, "chat": CHANNEL, "sender_chat": CHANNEL, "text": "x"}
     bot_api.receive(post, kind="channel_post")
-    bot_api.receive(
-        post | {"chat": {"id": -100999, "type": "channel"}, "sender_chat": None}, kind="channel_post"
-    )
+    bot_api.receive(post | {"chat": {"id": -100999, "type": "channel"}, "sender_chat": None}, kind="channel_post")
     source, _ = await one_night(inbox, door, allow=[-100123])
     assert [arrival.channel for arrival in (await inbox.stored())] == ["-100123"]
     assert source.strangers == 1
@@ -361,9 +349,7 @@ async def test_a_command_for_another_bot_is_left_to_it(bot_api: BotApi, door: Do
     assert await inbox.texts() == ["/save@mybridgebot https://example.com/2"]
 
 
-async def test_updates_of_kinds_nobody_asked_for_are_passed(
-    bot_api: BotApi, door: Door, inbox: Witness
-) -> None:
+async def test_updates_of_kinds_nobody_asked_for_are_passed(bot_api: BotApi, door: Door, inbox: Witness) -> None:
     bot_api.receive_raw({"update_id": 700_000_001, "subscription": {"x": 1}})
     await one_night(inbox, door)
     assert await inbox.stored() == []
@@ -389,9 +375,7 @@ def troubles() -> list[Any]:
         pytest.param(409, conflict, 3.0, 4.0, id="another poller"),
         pytest.param(429, flood, 7.0, 7.0, id="too many requests"),
         pytest.param(502, "<html>Bad Gateway</html>", 1.0, 60.0, id="html"),
-        pytest.param(
-            500, {"ok": False, "description": "Internal Server Error"}, 1.0, 60.0, id="internal error"
-        ),
+        pytest.param(500, {"ok": False, "description": "Internal Server Error"}, 1.0, 60.0, id="internal error"),
         pytest.param(200, '{"ok": true, "result": [', 1.0, 60.0, id="half an answer"),
         pytest.param(200, {"ok": True, "result": {"no": "list"}}, 1.0, 60.0, id="no list"),
         pytest.param(200, {"surprise": 1}, 1.0, 60.0, id="another server"),
@@ -400,7 +384,7 @@ def troubles() -> list[Any]:
 
 
 @pytest.mark.parametrize(("status", "body", "shortest", "longest"), troubles())
-async def test_trouble_is_waited_out_and_nothing_is_lost(  # noqa: PLR0917 - a table's columns
+async def test_trouble_is_waited_out_and_nothing_is_lost(
     bot_api: BotApi,
     door: Door,
     status: int,
@@ -433,9 +417,7 @@ async def test_a_conflict_says_what_to_look_for(
     bot_api: BotApi, door: Door, caplog: pytest.LogCaptureFixture, inbox: Witness
 ) -> None:
     bot_api.trouble(200, {"ok": True, "result": True}, times=2)
-    bot_api.trouble(
-        409, {"ok": False, "error_code": 409, "description": "Conflict: webhook is active"}, times=2
-    )
+    bot_api.trouble(409, {"ok": False, "error_code": 409, "description": "Conflict: webhook is active"}, times=2)
     _, waits = await one_night(inbox, door, naps=2)
     assert waits[1] > waits[0] >= 3.0
     assert caplog.messages == [
@@ -490,9 +472,7 @@ async def test_the_token_is_in_no_log_line(
     await source.report(saved())
     await one_night(inbox, NoNet(), naps=3)
     # The HTTP library's own lines name every address: the log's set-up silences them.
-    assert [
-        record for record in caplog.records if record.name != "httpx" and SECRET in record.getMessage()
-    ] == []
+    assert [record for record in caplog.records if record.name != "httpx" and SECRET in record.getMessage()] == []
     assert any("no such bot: 4242:…" in line for line in caplog.messages)
 
 
@@ -871,9 +851,7 @@ def test_whatever_is_told_fits_and_is_html_telegram_takes(verdicts: list[Verdict
     assert shown(text, "HTML")
 
 
-async def test_a_message_is_answered_once_and_the_answer_is_edited(
-    bot_api: BotApi, door: Door, inbox: Witness
-) -> None:
+async def test_a_message_is_answered_once_and_the_answer_is_edited(bot_api: BotApi, door: Door, inbox: Witness) -> None:
     night = Night(1)
     source = telegram(inbox, door, night)
     waiting = told(verdict(deliveries={"pocket": ("pending", "")}))
@@ -896,9 +874,7 @@ async def test_saying_the_same_again_is_fine(bot_api: BotApi, door: Door, inbox:
     assert len(bot_api.sent) == 1
 
 
-async def test_an_answer_its_person_deleted_is_not_given_again(
-    bot_api: BotApi, door: Door, inbox: Witness
-) -> None:
+async def test_an_answer_its_person_deleted_is_not_given_again(bot_api: BotApi, door: Door, inbox: Witness) -> None:
     night = Night(1)
     source = telegram(inbox, door, night)
     reference = await source.report(saved())
@@ -1021,9 +997,7 @@ def rows(file: Path) -> list[Json]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
-async def test_every_scenario_leads_to_its_links(
-    bot_api: BotApi, door: Door, inbox: Witness, corpus: Path
-) -> None:
+async def test_every_scenario_leads_to_its_links(bot_api: BotApi, door: Door, inbox: Witness, corpus: Path) -> None:
     """Through the door and the allow-list, as in life: some scenarios are about who speaks, not about links."""
     differences = {}
     scenarios = rows(corpus / "telegram/scenarios.jsonl")
@@ -1032,9 +1006,7 @@ async def test_every_scenario_leads_to_its_links(
         update = scenario["update"]
         guest = update.get("guest_message")
         found = urls(guest, "guest_message") if guest else await passed(bot_api, door, inbox, update)
-        fits = [
-            url in wanted.split("|") for url, wanted in zip(found, scenario["expected_urls"], strict=False)
-        ]
+        fits = [url in wanted.split("|") for url, wanted in zip(found, scenario["expected_urls"], strict=False)]
         if len(found) != len(scenario["expected_urls"]) or not all(fits):
             differences[scenario["id"]] = found
     assert differences == {}

@@ -54,6 +54,9 @@ class Recorder:
     async def cursor(self, scope: str) -> str | None:
         return None
 
+    async def seen(self, account: str, links: Sequence[str]) -> Mapping[str, int]:
+        return {}
+
     async def due(self, limit: int) -> Sequence[Arrival]:
         return self.arrivals[:limit]
 

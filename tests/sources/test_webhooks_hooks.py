@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,8 +18,8 @@ from starlette.applications import Starlette
 
 from bridge.errors import ConfigError, InvalidArrival
 from bridge.ports import Arrival, Key
+from bridge.rules import KINDS, SCHEMES, load, path_of, steps_of, walk
 from bridge.rules import Hook as Written
-from bridge.rules import load, path_of, steps_of, walk
 from bridge.sources._finder import find
 from bridge.sources._hook import Hook
 from bridge.sources._hook_map import mapped, proposal
@@ -317,3 +319,19 @@ async def test_the_bookmarklet_opens_the_page_and_holds_no_token(house: House) -
     assert made.startswith("javascript:")
     assert "https://bridge.example/save?url=" in made
     assert OWNER not in made
+
+
+# The handbook.
+
+HANDBOOK = (Path(__file__).resolve().parents[2] / "docs" / "webhooks.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", [*KINDS, *SCHEMES])
+def test_every_kind_and_every_way_to_prove_oneself_is_described(name: str) -> None:
+    rows = [line.split("|")[1] for line in HANDBOOK.splitlines() if line.startswith("|")]
+    assert any(f"`{name}`" in row for row in rows)
+
+
+@pytest.mark.parametrize("example", re.findall(r"```yaml\n(.*?)```", HANDBOOK, re.DOTALL))
+def test_every_example_can_be_pasted(example: str) -> None:
+    assert load(example, name="rules.yaml").hooks

@@ -27,6 +27,7 @@ from bridge.sources._hook_kinds import KINDS
 from bridge.sources.webhooks import Webhooks, read
 from bridge.store.core import Store
 from tests.conftest import Clock
+from tests.sources.webhook_corpus import Row, rows
 
 OWNER = "owner-token"
 SECRET = "c2VjcmV0LW9mLXRoZS1ob29r"
@@ -483,57 +484,19 @@ async def test_an_ifttt_address_works_by_get_and_by_its_json_form(bench: Bench) 
 
 # The corpus: every row, to a hook of its sender's kind, answered as the row says.
 
-SENDERS = {
-    "GitHub": "github",
-    "GitLab": "gitlab",
-    "Miniflux": "miniflux",
-    "Karakeep": "karakeep",
-    "Mailgun": "mailgun",
-    "Postmark": "postmark",
-    "CloudEvents": "cloudevents",
-    "IFTTT Maker-style": "ifttt",
-    "Webhooks by Zapier": "zapier",
-    "Discord webhook events": "discord",
-}
-
 DIFFERENCES = {
     "gzip-body": "a compressed body is refused with 415, which the row allows",
 }
 """Rows that are answered otherwise than they say, and why."""
 
 
-def rows(corpus: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (corpus / "webhooks" / "requests.jsonl").read_text().splitlines()]
-
-
-def secret_of(row: Mapping[str, Any]) -> str:
-    auth = row.get("auth", {})
-    if row["sender"] == "Discord webhook events":
-        return "0" * 63 + "1"
-    return f"{auth['user']}:{auth['secret']}" if "user" in auth else str(auth.get("secret", "tok"))
-
-
-async def answered(bench: Bench, clock: Clock, row: Mapping[str, Any]) -> tuple[int, list[str], str, list[str]]:
-    """Status, and the links that are read. Each row has a hook of its own; a token in its query goes into the path."""
+async def answered(bench: Bench, clock: Clock, given: Row) -> tuple[int, list[str], str, list[str]]:
+    """Status, and the links that are read. Each row has a hook of its own."""
+    row = given.row
     clock.now = float(row.get("auth", {}).get("now", NOW))
-    kind, (path, _, query) = SENDERS.get(row["sender"], "generic"), row["path"].partition("?")
-    in_query = "token=tok" in query
-    more: dict[str, Any] = {"auth": "path"} if in_query else {}
-    name = row["id"]
-    path = f"/trigger/{name}/with/key/tok" if path.startswith("/trigger/") else f"/hooks/{name}"
-    get: dict[str, Any] = (
-        {"methods": ("GET",)} if row["method"] == "GET" and kind != "ifttt" and row["id"] != "get-bare" else {}
-    )
-    secret = secret_of(row)
-    hook = Hook.of(Written(name=name, kind=kind, **more, **get), [secret.encode()])
-    bench.door.hooks.declare([hook])
-    address = f"{path}/{secret}" if in_query else path
-    rest = "&".join(pair for pair in query.split("&") if pair != "token=tok")
-    body = base64.b64decode(row["body_b64"]) if "body_b64" in row else row.get("body", "").encode()
+    bench.door.hooks.declare([Hook.of(Written(**given.hook), [given.secret.encode()])])
     before = {arrival.id for arrival in await bench.store.due(1000)}
-    answer = await bench.http.request(
-        row["method"], f"{address}?{rest}" if rest else address, content=body, headers=row["headers"]
-    )
+    answer = await bench.http.request(row["method"], given.address, content=given.body, headers=row["headers"])
     new = [arrival for arrival in await bench.store.due(1000) if arrival.id not in before]
     found = [
         sighting
@@ -552,10 +515,11 @@ async def answered(bench: Bench, clock: Clock, row: Mapping[str, Any]) -> tuple[
 
 async def test_every_row_of_the_corpus_is_answered_as_it_says(corpus: Path, store: Store, clock: Clock) -> None:
     differing: dict[str, Any] = {}
-    for row in rows(corpus):
+    for given in rows(corpus):
+        row = given.row
         if row["sender"] == "Discord webhook events" and importlib.util.find_spec("cryptography") is None:
             continue
-        status, urls, title, tags = await answered(Bench(store, clock), clock, row)
+        status, urls, title, tags = await answered(Bench(store, clock), clock, given)
         expected = row["expect"]
         wanted_status = "401" if expected.get("auth") == "reject" else str(expected.get("status", "2xx"))
         fits = str(status) in wanted_status or f"{status // 100}xx" in wanted_status

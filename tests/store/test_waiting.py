@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from bridge.intake import Intake
@@ -14,7 +16,7 @@ from tests.conftest import Clock
 HOUR = 3600.0
 
 
-def read(group: list[Arrival]) -> Reading:
+def read(group: Sequence[Arrival]) -> Reading:
     return Reading([Sighting.of(arrival.raw, source="cli") for arrival in group])
 
 
@@ -111,3 +113,35 @@ async def test_a_rule_can_ask_how_often_a_link_was_seen(store: Store) -> None:
         await take(store, rule, URLS[0])
     sightings = (await store.passport(OWNER, URLS[0], "")).sightings
     assert [sighting["matched"] for sighting in sightings] == [[], [], ["again"]]
+
+
+DAY = 24 * HOUR
+ADS = "{name: ads, if: {path: /ad*}, then: {drop: advertising}}"
+
+
+async def flood(store: Store, clock: Clock, rule: str, known_days: int) -> list[str]:
+    """One link a day for some days, and then thirty; the states of the thirty."""
+    for day in range(known_days):
+        await take(store, rule, f"https://a.org/ad{day}")
+        clock.move(DAY)
+    urls = [f"https://a.org/ad/{number}" for number in range(30)]
+    await take(store, rule, *urls)
+    return [(await store.passport(OWNER, url, "")).sightings[0]["state"] for url in urls]
+
+
+async def test_a_rule_that_drops_ten_times_as_much_as_usual_holds_instead(store: Store, clock: Clock) -> None:
+    states = await flood(store, clock, ADS, 10)
+    assert states == ["dropped"] * 19 + ["kept"] * 11
+    state, because, _ = await delivery(store, "https://a.org/ad/19")
+    assert (state, because) == ("held", "rule ads: it applied 20 times today, usually 1.0")
+
+
+async def test_a_rule_that_is_new_has_nothing_usual_yet(store: Store, clock: Clock) -> None:
+    assert await flood(store, clock, ADS, 3) == ["dropped"] * 30
+
+
+async def test_the_day_after_a_flood_is_a_day_like_any_other(store: Store, clock: Clock) -> None:
+    await flood(store, clock, ADS, 10)
+    clock.move(DAY)
+    await take(store, ADS, "https://a.org/ad-next")
+    assert (await store.passport(OWNER, "https://a.org/ad-next", "")).sightings[0]["state"] == "dropped"

@@ -136,11 +136,12 @@ CREATE TABLE item (
     time_favorited BIGINT NOT NULL,
     UNIQUE (account, canonical)
 );
--- One index for each order a page is asked in; "site" and "title" sort what they find.
+-- One index for each order a page is asked in; "site" sorts what it finds.
 CREATE INDEX item_added ON item (account, time_added, id) WHERE status <> 2;
 CREATE INDEX item_state ON item (account, status, time_added, id);
 CREATE INDEX item_read ON item (account, time_read, id) WHERE status = 1;
 CREATE INDEX item_favorited ON item (account, time_favorited, id) WHERE favorite = 1;
+CREATE INDEX item_title ON item (account, lower(title), id) WHERE status <> 2;
 CREATE INDEX item_updated ON item (account, time_updated, id);
 
 CREATE TABLE item_tag (
@@ -151,6 +152,20 @@ CREATE TABLE item_tag (
     PRIMARY KEY (item, tag)
 );
 CREATE INDEX item_tag_tag ON item_tag (account, tag, time_added, item);
+
+-- How many items there are of each kind, and the number that grows with every change of a list.
+CREATE TABLE tally (
+    account TEXT NOT NULL,
+    tag TEXT NOT NULL,              -- '': with any or none
+    status INTEGER NOT NULL,
+    favorite INTEGER NOT NULL,
+    number BIGINT NOT NULL,
+    PRIMARY KEY (account, tag, status, favorite)
+);
+CREATE TABLE list_revision (
+    account TEXT PRIMARY KEY,
+    revision BIGINT NOT NULL
+);
 
 -- Passages that somebody marked in an item, as files brought them.
 CREATE TABLE highlight (
