@@ -1,4 +1,4 @@
-"""The embedded list, long and short: `python bench/reading_list.py [--quick]` (20 minutes; --quick: one).
+"""The embedded list, long and short: `python bench/reading_list.py [--quick]` (ten minutes; --quick: one).
 
 Two bridges in one process, one with 100 times as many items as the other (1,000,000 and 10,000; --quick: 50,000 and
 500), filled by the import. The same calls of the Pocket API, over ASGI without a socket, at both in turn; medians. What

@@ -63,7 +63,12 @@ def started(environment: dict[str, str], rules: str):
         free.close()
         if rules:
             Path(folder, "rules.yaml").write_text(rules.replace("@feed", f"http://127.0.0.1:{FEED.server_port}/"))
-        own = {"BRIDGE_ALLOW_NETS": "127.0.0.1", "BRIDGE_DATA": f"{folder}/data", "BRIDGE_RULES": f"{folder}/rules.yaml", "BRIDGE_LOG_LEVEL": "ERROR"}
+        own = {
+            "BRIDGE_ALLOW_NETS": "127.0.0.1",
+            "BRIDGE_DATA": f"{folder}/data",
+            "BRIDGE_RULES": f"{folder}/rules.yaml",
+            "BRIDGE_LOG_LEVEL": "ERROR",
+        }
         began = time.perf_counter()
         process = subprocess.Popen(
             [sys.executable, "-m", "bridge", "run"],

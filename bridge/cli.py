@@ -68,9 +68,7 @@ def init() -> None:
     if not click.confirm(f"Write the token and your id to {first_start.ENV}?", default=True):
         return
     allowed = sorted({*settings.telegram_allow, number})
-    first_start.keep(
-        first_start.ENV, {first_start.TOKEN: token, first_start.ALLOW: ",".join(map(str, allowed))}
-    )
+    first_start.keep(first_start.ENV, {first_start.TOKEN: token, first_start.ALLOW: ",".join(map(str, allowed))})
     click.echo(f"{first_start.ENV} is written. pocket-bridge run saves what you write to the bot from now on.")
 
 
@@ -207,9 +205,7 @@ def import_(*, file: Path, to: str, keep: bool, rules: bool, as_json: bool) -> N
 
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path), required=False)
-@click.option(
-    "-f", "--format", "kind", type=click.Choice(["zip", "html", "json"]), default="zip", help="Usual: zip."
-)
+@click.option("-f", "--format", "kind", type=click.Choice(["zip", "html", "json"]), default="zip", help="Usual: zip.")
 def export(file: Path | None, kind: str) -> None:
     """Take the reading list away: Pocket's ZIP of CSVs, bookmarks (HTML), or JSON, which alone holds everything.
 

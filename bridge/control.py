@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import json
+import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -15,6 +16,8 @@ from typing import Any
 from bridge.errors import BridgeError, ConfigError
 
 Handler = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
+
+log = logging.getLogger(__name__)
 
 LOCK = "lock"
 SOCKET = "control.sock"
@@ -79,6 +82,10 @@ async def _handled(handle: Handler, line: bytes) -> dict[str, Any]:
         return {"answer": await handle(asked["command"], asked["arguments"])}
     except BridgeError as error:
         return {"error": str(error)}
+    except Exception:
+        # The process must live on, and whoever asked must not wait for an answer that never comes.
+        log.exception("a command failed")
+        return {"error": "that failed inside the running pocket-bridge; its log says why (this is a bug)"}
 
 
 def ask(data: Path, command: str, arguments: Mapping[str, Any]) -> Any:

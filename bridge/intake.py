@@ -29,9 +29,7 @@ log = logging.getLogger(__name__)
 class Intake:
     """`readers`: a source's name -> its pure `read`. `rule_file` may be exchanged while it runs."""
 
-    def __init__(
-        self, inbox: Inbox, readers: Mapping[str, Reader], rule_file: RuleFile, *, zone: tzinfo = UTC
-    ) -> None:
+    def __init__(self, inbox: Inbox, readers: Mapping[str, Reader], rule_file: RuleFile, *, zone: tzinfo = UTC) -> None:
         self._inbox = inbox
         self._readers = readers
         self._zone = zone
@@ -79,9 +77,7 @@ class Intake:
         return [found, *(Read(arrival, "read", f"together with {first.id}") for arrival in others)]
 
 
-def read_one(
-    readers: Mapping[str, Reader], group: Sequence[Arrival], rule_file: RuleFile, occasion: Occasion
-) -> Read:
+def read_one(readers: Mapping[str, Reader], group: Sequence[Arrival], rule_file: RuleFile, occasion: Occasion) -> Read:
     """Reads a group and decides each of its links. Whatever is wrong with it parks it and nothing else."""
     first = group[0]
     try:

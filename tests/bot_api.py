@@ -21,7 +21,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -140,7 +140,10 @@ class BotApi:
     # What the bot asks.
 
     async def _answer(self, request: Request) -> Response:
-        parameters = await _parameters(request)
+        try:
+            parameters = await _parameters(request)
+        except ClientDisconnect:
+            return Response()  # the bot was killed while it asked
         method = request.path_params["method"]
         try:
             self._authorize(request.path_params["bot"])

@@ -100,7 +100,7 @@ async def test_an_unparsable_update_in_the_middle_of_a_batch_is_parked_and_passe
     assert house.bot.pending == []
 
     async def parked() -> bool:
-        return (await house.bridge.store.counts())["arrivals"].get("parked", 0) >= 3
+        return bool((await house.bridge.store.counts())["arrivals"].get("parked", 0) >= 3)
 
     await eventually(parked)
 

@@ -119,7 +119,10 @@ def test_a_failing_test_in_the_rule_file_stops_it_too(run: Run, tmp_path: Path) 
         ("{type: pocket, base_url: 'https://x.example'}", "needs “consumer_key”"),
         ("{type: pocket, base_url: x, consumer_key: a, access_token: b}", "must begin with http:// or https://"),
         ("{type: pocket, base_ur: 'https://x.example'}", "base_ur"),
-        ("{type: pocket, base_url: 'https://x.example', consumer_key: {env: NOT_SET}, access_token: b}", "NOT_SET is not set"),
+        (
+            "{type: pocket, base_url: 'https://x.example', consumer_key: {env: NOT_SET}, access_token: b}",
+            "NOT_SET is not set",
+        ),
         ("{type: no.such.module}", "no module “no.such.module”"),
     ],
 )

@@ -16,6 +16,8 @@ from bridge.errors import BridgeError, ConfigError
 async def handle(command: str, arguments: Mapping[str, Any]) -> Any:
     if command == "fail":
         raise ConfigError("there is no connection “x”")
+    if command == "crash":
+        raise ZeroDivisionError
     return {"command": command, **arguments}
 
 
@@ -38,6 +40,12 @@ async def test_a_command_reaches_the_running_process(tmp_path: Path) -> None:
 async def test_an_error_keeps_its_words(tmp_path: Path) -> None:
     with pytest.raises(BridgeError, match="no connection “x”"):
         await asked(tmp_path, "fail", {})
+
+
+async def test_a_bug_in_a_command_is_an_answer_too_and_the_process_lives_on(tmp_path: Path) -> None:
+    with pytest.raises(BridgeError, match="its log says why"):
+        await asked(tmp_path, "crash", {})
+    assert await asked(tmp_path, "status", {}) == {"command": "status"}
 
 
 async def test_a_folder_with_a_long_path_works_too(tmp_path: Path) -> None:

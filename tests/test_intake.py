@@ -38,10 +38,7 @@ def intake(store: Store, rule_file: RuleFile = rules.EMPTY) -> Intake:
 async def put(store: Store, *words: str, group: str = "") -> None:
     known = sum((await store.counts())["arrivals"].values())
     await store.put(
-        [
-            Arrival(source="cli", key=Key("t", f"{known}-{n}"), raw=word, group=group)
-            for n, word in enumerate(words)
-        ]
+        [Arrival(source="cli", key=Key("t", f"{known}-{n}"), raw=word, group=group) for n, word in enumerate(words)]
     )
 
 
@@ -109,6 +106,7 @@ async def test_rules_may_change_between_two_steps(store: Store) -> None:
     await put(store, "https://b.example/")
     await work.step()
     tags = [
-        (await store.passport(OWNER, url, "")).deliveries[0]["tags"] for url in ("https://a.example/", "https://b.example/")
+        (await store.passport(OWNER, url, "")).deliveries[0]["tags"]
+        for url in ("https://a.example/", "https://b.example/")
     ]
     assert tags == [[], ["new"]]

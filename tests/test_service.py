@@ -65,7 +65,14 @@ def process(tmp_path: Path) -> Iterator[Process]:
 
 def test_it_says_where_it_stands_and_never_the_token(process: Process) -> None:
     said = process.output()
-    for words in ("listening  http://127.0.0.1:", "data/token", "webhooks", "pocket", "BRIDGE_TELEGRAM_TOKEN", "feeds:"):
+    for words in (
+        "listening  http://127.0.0.1:",
+        "data/token",
+        "webhooks",
+        "pocket",
+        "BRIDGE_TELEGRAM_TOKEN",
+        "feeds:",
+    ):
         assert words in said
     assert (process.folder / "data" / "token").read_text().strip() not in said
 

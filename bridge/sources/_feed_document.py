@@ -147,9 +147,7 @@ def _candidates(entry: Any, identifier: str) -> Iterator[Any]:
 def _comments(entry: Any) -> Iterator[Any]:
     yield entry.get("comments")
     links = (link for link in entry.get("links", ()) if isinstance(link, Mapping))
-    yield from (
-        link.get("href") for link in links if link.get("rel") == "replies" and link.get("type") in _HTML_TYPES
-    )
+    yield from (link.get("href") for link in links if link.get("rel") == "replies" and link.get("type") in _HTML_TYPES)
 
 
 def _title(holder: Any) -> str:
@@ -206,11 +204,7 @@ def _json_author(item: Mapping[str, Any]) -> str:
 
 
 def _json_summary(item: Mapping[str, Any]) -> str:
-    return (
-        _text(item.get("summary"))
-        or _text(item.get("content_text"))
-        or plain(_text(item.get("content_html")))
-    )
+    return _text(item.get("summary")) or _text(item.get("content_text")) or plain(_text(item.get("content_html")))
 
 
 def _member(holder: object, name: str) -> object:

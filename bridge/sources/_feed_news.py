@@ -58,9 +58,7 @@ def news(entries: Sequence[Entry], known: AbstractSet[str], start: Start = EVERY
     return News(tuple(fresh), tuple(seen))
 
 
-def _taken(
-    unknown: list[tuple[Entry, tuple[str, ...]]], start: Start
-) -> Sequence[tuple[Entry, tuple[str, ...]]]:
+def _taken(unknown: list[tuple[Entry, tuple[str, ...]]], start: Start) -> Sequence[tuple[Entry, tuple[str, ...]]]:
     match start.kind:
         case "all":
             return unknown

@@ -67,9 +67,7 @@ class Reader:
                 async with asyncio.timeout(self._deadline):
                     answer = await _exchange(process, request)
             except TimeoutError:
-                raise SourceError(
-                    f"the document could not be read within {self._deadline:g} seconds"
-                ) from None
+                raise SourceError(f"the document could not be read within {self._deadline:g} seconds") from None
             except (asyncio.IncompleteReadError, ConnectionError):
                 raise SourceError(f"the document could not be read: {await _ended(process)}") from None
             if len(request) <= LARGE:
@@ -97,9 +95,7 @@ async def _ended(process: asyncio.subprocess.Process) -> str:
         process.kill()
     _, said = await process.communicate()
     lines = said.decode("utf-8", "replace").splitlines()
-    return next(
-        (line.strip()[:200] for line in reversed(lines) if line.strip()), f"exit {process.returncode}"
-    )
+    return next((line.strip()[:200] for line in reversed(lines) if line.strip()), f"exit {process.returncode}")
 
 
 async def _exchange(process: asyncio.subprocess.Process, request: bytes) -> dict[str, Any]:

@@ -138,9 +138,7 @@ def describe(cursor: str | None, *, now: float) -> str:
 def _condition(state: FeedState) -> str:
     last = f"last good on {_day(state.last_ok)}" if state.last_ok else "never good"
     if state.failures:
-        return (
-            f"failed {state.failures} time{'s' * (state.failures > 1)} in a row: {state.last_error}; {last}"
-        )
+        return f"failed {state.failures} time{'s' * (state.failures > 1)} in a row: {state.last_error}; {last}"
     return f"good on {_day(state.last_ok)}"
 
 

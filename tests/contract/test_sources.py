@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -69,7 +70,7 @@ FOREIGN: dict[str, list[str]] = {
     "telegram": [],
 }
 
-json_values = st.deferred(
+json_values: st.SearchStrategy[Any] = st.deferred(
     lambda: (
         st.none()
         | st.booleans()
@@ -91,8 +92,8 @@ def mutated(sample: object, path: list[int], value: object) -> object:
     if not path or not isinstance(sample, dict | list) or not sample:
         return value
     keys = list(sample) if isinstance(sample, dict) else list(range(len(sample)))
-    chosen = keys[path[0] % len(keys)]
-    inner = mutated(sample[chosen], path[1:], value)  # type: ignore[index,call-overload]
+    chosen: Any = keys[path[0] % len(keys)]
+    inner = mutated(sample[chosen], path[1:], value)
     if isinstance(sample, dict):
         return {**sample, chosen: inner}
     return [inner if number == chosen else entry for number, entry in enumerate(sample)]

@@ -100,9 +100,7 @@ def rss(*items: str, ttl: str = "") -> str:
     return f"<rss version='2.0'><channel><title>News</title>{ttl}{''.join(items)}</channel></rss>"
 
 
-def item(
-    number: int, *, guid: str | None = None, link: str | None = None, date: str = "", title: str = ""
-) -> str:
+def item(number: int, *, guid: str | None = None, link: str | None = None, date: str = "", title: str = "") -> str:
     """Entry `number`; without `guid` and `link` it has ones of its own, an empty text leaves them out."""
     guid = f"id-{number}" if guid is None else guid
     link = f"https://news.example/{number}" if link is None else link

@@ -22,9 +22,7 @@ URL = "https://site.example/blog/feed.xml"
 
 
 def rss_entry(inner: str, attributes: str = "") -> Entry:
-    return entry(
-        f"<rss version='2.0' {NAMESPACES} {attributes}><channel><item>{inner}</item></channel></rss>"
-    )
+    return entry(f"<rss version='2.0' {NAMESPACES} {attributes}><channel><item>{inner}</item></channel></rss>")
 
 
 def atom_entry(inner: str, attributes: str = "") -> Entry:
@@ -135,9 +133,7 @@ def test_the_address_of_an_rdf_item_is_its_identifier_when_it_has_no_link() -> N
     assert entry(document).link == "https://e.example/a"
 
 
-@pytest.mark.parametrize(
-    "written", ["t3_abc", " t3_abc ", "123", "tag:e.example,2026:1", "HTTP://e.example/../A"]
-)
+@pytest.mark.parametrize("written", ["t3_abc", " t3_abc ", "123", "tag:e.example,2026:1", "HTTP://e.example/../A"])
 def test_an_id_stays_as_it_is_written_wherever_the_feed_moves(written: str) -> None:
     base = "xml:base='https://base.example/x/'"
     assert atom_entry(f"<id>{written}</id>", base).id == written.strip()
@@ -247,9 +243,7 @@ def test_a_document_that_ends_too_early_keeps_the_entries_before_the_cut() -> No
     cut = parse(whole.encode())
     assert not cut.complete
     assert [found.link for found in cut.entries] == ["https://e.example/1"]
-    sloppy = parse(
-        b"<rss version='2.0'><channel><item><link>https://e.example/1</link><p></item></channel></rss>"
-    )
+    sloppy = parse(b"<rss version='2.0'><channel><item><link>https://e.example/1</link><p></item></channel></rss>")
     assert sloppy.complete
     assert len(sloppy.entries) == 1
 
@@ -300,9 +294,7 @@ WORDS = st.sampled_from(
     st.sampled_from(["<rss version='2.0'><channel>", "<feed xmlns='http://www.w3.org/2005/Atom'>", ""]),
     st.lists(WORDS | TEXT, max_size=30),
 )
-def test_any_text_is_a_document_or_refused_and_a_link_is_always_a_web_address(
-    root: str, parts: list[str]
-) -> None:
+def test_any_text_is_a_document_or_refused_and_a_link_is_always_a_web_address(root: str, parts: list[str]) -> None:
     body = (root + "".join(parts)).encode("utf-8", "replace")
     try:
         document = parse(body, url=URL)
@@ -343,9 +335,7 @@ def test_whatever_a_publisher_does_every_article_is_new_exactly_once(data: st.Da
     for _ in range(data.draw(st.integers(1, 8), "polls")):
         for number in range(len(ids), len(ids) + data.draw(st.integers(0, 3), "published")):
             ids[number], links[number] = f"id-{number}", f"https://e.example/{number}"
-        for number in data.draw(
-            st.lists(st.sampled_from(sorted(ids)), unique=True) if ids else st.just([]), "changed"
-        ):
+        for number in data.draw(st.lists(st.sampled_from(sorted(ids)), unique=True) if ids else st.just([]), "changed"):
             counter += 1
             if data.draw(st.booleans(), "the id"):
                 ids[number] = f"id-{number}-{counter}"
@@ -365,10 +355,7 @@ def test_whatever_a_publisher_does_every_article_is_new_exactly_once(data: st.Da
 # -- headers -------------------------------------------------------------------------------------------------------
 
 HEADER = (
-    st.sampled_from(
-        ["max-age=", "0", "-1", "99999999999999999999", "Sat, 01 Jan 2022 00:00:00 GMT", "9" * 5000]
-    )
-    | TEXT
+    st.sampled_from(["max-age=", "0", "-1", "99999999999999999999", "Sat, 01 Jan 2022 00:00:00 GMT", "9" * 5000]) | TEXT
 )
 
 

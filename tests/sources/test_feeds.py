@@ -69,9 +69,7 @@ class World:
         """Titles of what arrived since the last look."""
         arrivals = await self.store.due(1000)
         self.taken = getattr(self, "taken", 0)
-        new = sorted(
-            (arrival for arrival in arrivals if arrival.id > self.taken), key=lambda arrival: arrival.id
-        )
+        new = sorted((arrival for arrival in arrivals if arrival.id > self.taken), key=lambda arrival: arrival.id)
         self.taken = max((arrival.id for arrival in new), default=self.taken)
         return [json.loads(arrival.raw)["entry"]["title"] for arrival in new]
 
@@ -163,9 +161,9 @@ async def test_an_id_on_several_entries_identifies_none_of_them(world: World) ->
 
 
 async def test_an_entry_listed_twice_arrives_once(world: World) -> None:
-    assert await world.published(
-        world.feed(), item(1), item(1, link="https://news.example/1?utm_source=feed")
-    ) == ["Entry 1"]
+    assert await world.published(world.feed(), item(1), item(1, link="https://news.example/1?utm_source=feed")) == [
+        "Entry 1"
+    ]
 
 
 async def test_an_entry_dated_back_or_not_at_all_is_new_when_it_was_not_there(world: World) -> None:
@@ -443,9 +441,7 @@ async def test_one_host_is_asked_by_one_poll_at_a_time_and_delays_no_other(world
 
 async def test_only_some_feeds_are_polled_at_once(world: World) -> None:
     world.site.open.clear()
-    feeds = [
-        Feed(url=world.site.url(f"/{n}", host=f"host-{n}.example"), name=str(n), start=ALL) for n in range(9)
-    ]
+    feeds = [Feed(url=world.site.url(f"/{n}", host=f"host-{n}.example"), name=str(n), start=ALL) for n in range(9)]
     world.net = Net(allow_nets=["127.0.0.0/8"], resolve=_loopback)
     running = asyncio.create_task(world.source(*feeds).run())
     await asked(world.site, 4)

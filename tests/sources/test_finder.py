@@ -248,9 +248,7 @@ def test_raw_line_breaks_in_json_are_no_obstacle() -> None:
 
 
 def test_json_lines_are_a_list() -> None:
-    assert [
-        link.url for link in found(f'{{"url": "{A}"}}\n\n{{"url": "{B}"}}\n', "application/x-ndjson")
-    ] == [A, B]
+    assert [link.url for link in found(f'{{"url": "{A}"}}\n\n{{"url": "{B}"}}\n', "application/x-ndjson")] == [A, B]
 
 
 def test_broken_json_still_gives_the_address_it_names() -> None:

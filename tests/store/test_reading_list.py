@@ -99,9 +99,7 @@ class Model:
             return Result()
         for key, item in self.items.items():
             if old[0] in item.tags:
-                tags = pocket_tags(
-                    (set(item.tags) - set(old)) | set(new if action.name == "tag_rename" else ())
-                )
+                tags = pocket_tags((set(item.tags) - set(old)) | set(new if action.name == "tag_rename" else ()))
                 self.items[key] = replace(item, tags=tags, time_updated=max(now, item.time_updated))
         return Result()
 
@@ -112,9 +110,7 @@ class Model:
 
     def _matches(self, item: Item, key: str, query: Query) -> bool:
         if query.since:
-            return item.time_updated >= query.since and (
-                item.status == DELETED or self._wanted(item, key, query)
-            )
+            return item.time_updated >= query.since and (item.status == DELETED or self._wanted(item, key, query))
         return item.status != DELETED and self._wanted(item, key, query)
 
     def _wanted(self, item: Item, key: str, query: Query) -> bool:
@@ -227,16 +223,12 @@ TestSqlList = SqlList.TestCase
 def test_an_add_of_a_deleted_item_begins_anew_under_the_same_id(tx: sqlite3.Connection) -> None:
     [first] = apply(tx, "me", [add("https://a.example/", tags=("a",))], NOW)
     assert first.item is not None
-    apply(
-        tx, "me", [Action(name="favorite", item_id=1), Action(name="delete", item_id=first.item.id)], NOW + 1
-    )
+    apply(tx, "me", [Action(name="favorite", item_id=1), Action(name="delete", item_id=first.item.id)], NOW + 1)
 
     [again] = apply(tx, "me", [add("https://a.example/#part")], NOW + 2)
 
     assert again.created
-    assert again.item == Item(
-        id=first.item.id, url="https://a.example/", time_added=NOW + 2, time_updated=NOW + 2
-    )
+    assert again.item == Item(id=first.item.id, url="https://a.example/", time_added=NOW + 2, time_updated=NOW + 2)
 
 
 def test_a_known_item_is_unread_again_and_keeps_favourite_and_tags(tx: sqlite3.Connection) -> None:
@@ -297,9 +289,7 @@ def test_a_hundred_adds_cost_a_few_statements(tx: sqlite3.Connection) -> None:
         (Query(count=30, total=False, tag="a", status=UNREAD), "item_tag_tag"),
     ],
 )
-def test_a_first_page_is_read_from_an_index_in_order(
-    tx: sqlite3.Connection, query: Query, index: str
-) -> None:
+def test_a_first_page_is_read_from_an_index_in_order(tx: sqlite3.Connection, query: Query, index: str) -> None:
     plan = planned(tx, query)
 
     assert index in plan

@@ -174,3 +174,60 @@ CREATE TABLE highlight (
     time BIGINT NOT NULL,
     PRIMARY KEY (item, quote)
 );
+
+-- What a person asks of us instead of giving a link: a bot's command, a button. Carried out once, in order.
+CREATE TABLE request (
+    id INTEGER PRIMARY KEY,
+    arrival BIGINT NOT NULL,
+    account TEXT NOT NULL,
+    about BIGINT NOT NULL,          -- the arrival it is about, 0 for none
+    name TEXT NOT NULL,
+    argument TEXT NOT NULL,
+    due REAL NOT NULL,
+    failures INTEGER NOT NULL,
+    answer TEXT NOT NULL            -- JSON, '' until it was carried out
+);
+CREATE INDEX request_due ON request (due, id) WHERE answer = '';
+CREATE INDEX request_arrival ON request (arrival);
+
+-- Where a report that is settled was told, so that it can be told anew when its person changes something.
+CREATE TABLE told (
+    arrival BIGINT PRIMARY KEY,
+    reference TEXT NOT NULL
+);
+CREATE INDEX told_reference ON told (reference);
+CREATE INDEX report_reference ON report (reference) WHERE reference <> '';
+
+-- Who may use the list. Secrets are kept as hashes only.
+CREATE TABLE account (
+    name TEXT PRIMARY KEY,
+    password TEXT NOT NULL,         -- scrypt
+    since REAL NOT NULL
+);
+
+CREATE TABLE application (
+    consumer_key TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    permissions TEXT NOT NULL,      -- of a (add), m (modify), d (retrieve)
+    since REAL NOT NULL
+);
+
+CREATE TABLE access_token (
+    id INTEGER PRIMARY KEY,
+    token TEXT NOT NULL UNIQUE,     -- sha256
+    account TEXT NOT NULL,
+    consumer_key TEXT NOT NULL,     -- '' goes with any application
+    since REAL NOT NULL
+);
+CREATE INDEX access_token_account ON access_token (account);
+
+CREATE TABLE sign_in (
+    code TEXT PRIMARY KEY,          -- sha256
+    consumer_key TEXT NOT NULL,
+    redirect_uri TEXT NOT NULL,
+    state TEXT NOT NULL,            -- JSON, '' for none
+    since REAL NOT NULL,
+    step TEXT NOT NULL,             -- asked, approved, denied, used
+    account TEXT NOT NULL
+);
+CREATE INDEX sign_in_since ON sign_in (since);
