@@ -16,20 +16,21 @@ from bridge.rules import RuleFile
 from bridge.settings import Settings, unknown_variables
 from bridge.supervisor import Supervisor
 from bridge.web.server import Server, check_certificate, listen
-from bridge.wiring import DATABASE, TOKEN, Bridge, open_bridge, owner_token
+from bridge.wiring import DATABASE, TOKEN, Bridge, open_bridge, owner_token, tested_rules
 
 
 def run(settings: Settings) -> int:
     """Returns the exit code. Raises ConfigError while nothing has started."""
+    rule_file = tested_rules(settings)
     if settings.tls_cert and settings.tls_key:
         check_certificate(settings.tls_cert, settings.tls_key)
     with control.own(settings.data), listen(settings.host, settings.port) as listener:
         logs.start(settings.log_level, [owner_token(settings), settings.telegram_token.get_secret_value()])
-        return asyncio.run(_work(settings, listener))
+        return asyncio.run(_work(settings, rule_file, listener))
 
 
-async def _work(settings: Settings, listener: socket.socket) -> int:
-    async with open_bridge(settings) as bridge:
+async def _work(settings: Settings, rule_file: RuleFile, listener: socket.socket) -> int:
+    async with open_bridge(settings, rule_file) as bridge:
         server = Server(bridge.app, cert=settings.tls_cert, key=settings.tls_key)
         serving = asyncio.create_task(server.serve([listener]))
         supervisor = bridge.supervisor()

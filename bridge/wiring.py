@@ -128,7 +128,7 @@ def load_rules(settings: Settings) -> RuleFile:
 
 def check(settings: Settings) -> RuleFile:
     """As much as can be known without starting: rule file, its tests, and every destination's options."""
-    rule_file = _tested(load_rules(settings))
+    rule_file = tested_rules(settings)
     if settings.tls_cert and settings.tls_key:
         check_certificate(settings.tls_cert, settings.tls_key)
     net = Net()
@@ -138,7 +138,9 @@ def check(settings: Settings) -> RuleFile:
     return rule_file
 
 
-def _tested(rule_file: RuleFile) -> RuleFile:
+def tested_rules(settings: Settings) -> RuleFile:
+    """As `load_rules`, and the tests in the file come true."""
+    rule_file = load_rules(settings)
     if failures := rules.failures(rule_file):
         raise ConfigError("\n".join(failures))
     return rule_file
@@ -171,9 +173,12 @@ def _kept_token(path: Path) -> str:
 
 
 @contextlib.asynccontextmanager
-async def open_bridge(settings: Settings) -> AsyncIterator[Bridge]:
-    """Wires everything on the data folder, which the caller owns. Raises ConfigError before anything has started."""
-    rule_file = _tested(load_rules(settings))
+async def open_bridge(settings: Settings, rule_file: RuleFile | None = None) -> AsyncIterator[Bridge]:
+    """Wires everything on the data folder, which the caller owns. Raises ConfigError before anything has started.
+
+    `rule_file`: where the caller has read it already.
+    """
+    rule_file = rule_file or tested_rules(settings)
     async with contextlib.AsyncExitStack() as stack:
         net = Net(allow_nets=settings.allow_nets)
         stack.push_async_callback(net.close)

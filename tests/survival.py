@@ -126,14 +126,15 @@ class World:
             "BRIDGE_TELEGRAM_ALLOW": str(ANN),
             "BRIDGE_ALLOW_NETS": "127.0.0.0/8",
             "BRIDGE_LIMIT_USER": "1000000",
+            "BRIDGE_LIMIT_KEY": "1000000",
             "BRIDGE_LOG_LEVEL": "ERROR",
         }
 
     async def start(self) -> asyncio.subprocess.Process:
-        log = (self.folder / "log").open("ab")
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", self.module, "run", env=self.environment(), stdout=log, stderr=log
-        )
+        with (self.folder / "log").open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                sys.executable, "-m", self.module, "run", env=self.environment(), stdout=log, stderr=log
+            )
 
     async def post(self, client: httpx.AsyncClient, number: int) -> None:
         url = f"https://save.example/{number}"

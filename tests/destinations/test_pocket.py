@@ -44,9 +44,7 @@ class Sleep:
         self.waits.append(seconds)
 
 
-def connected(
-    transport: httpx.AsyncBaseTransport, *, token: str = TOKEN, sleep: Sleep | None = None
-) -> Destination:
+def connected(transport: httpx.AsyncBaseTransport, *, token: str = TOKEN, sleep: Sleep | None = None) -> Destination:
     options = Options.model_validate(
         {"type": "pocket", "base_url": "http://list.example", "consumer_key": KEY, "access_token": token}
     )
@@ -126,9 +124,7 @@ async def test_the_embedded_list_takes_deliveries_twice_in_once_effect(store: St
 )
 async def test_a_delivery_that_failed_is_dead_or_comes_again(error: Any, outcome: Outcome) -> None:
     server = Script(
-        Answer(
-            body={"status": 0, "action_results": [True, False, True], "action_errors": [None, error, None]}
-        )
+        Answer(body={"status": 0, "action_results": [True, False, True], "action_errors": [None, error, None]})
     )
 
     outcomes = await sent(server, delivery(1), delivery(2), delivery(3))
@@ -230,9 +226,7 @@ class Silent(httpx.AsyncBaseTransport):
 
 
 async def test_silence_ends_at_the_deadline() -> None:
-    options = Options(
-        base_url="http://list.example", consumer_key=SecretStr(KEY), access_token=SecretStr(TOKEN)
-    )
+    options = Options(base_url="http://list.example", consumer_key=SecretStr(KEY), access_token=SecretStr(TOKEN))
     destination = connect(options, name="pocket", transport=Silent(), deadline=0.0)
 
     with pytest.raises(Unavailable, match="no answer within 0 seconds"):
