@@ -65,7 +65,8 @@ def question(asked: Asked, *, username: str = "", problem: str = "") -> HTMLResp
 <button name="answer" value="approve">Sign in and allow</button>
 <button class="quiet" name="answer" value="deny" formnovalidate>No, refuse</button>
 </form>
-<p class="soft">Then you return to {escape(_place(asked.redirect_uri))}.
+<p class="soft">The owner's name is <b>me</b>, the password what stands in the file data/token.
+Then you return to {escape(_place(asked.redirect_uri))}.
 The application never sees your password.</p>"""
     return _page("Allow an application", body, 401 if problem else 200, form_to=asked.redirect_uri)
 
