@@ -92,15 +92,21 @@ class Query:
     offset: int = 0
     total: bool = True
     taglist: bool = False
+    after: tuple[Any, ...] = ()
+    """The `end` of the page before this one, instead of an offset: what changes meanwhile shifts nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Items in the asked order, and how many match without count and offset (0 when that was not asked)."""
+    """Items in the asked order, and how many match without count and offset (0 when that was not asked).
+
+    `end` is where it ends, for the query of the next one.
+    """
 
     items: tuple[Item, ...]
     total: int
     taglist: tuple[str, ...] = ()
+    end: tuple[Any, ...] = ()
 
 
 def apply(item: Item, action: Action, now: int) -> Item:

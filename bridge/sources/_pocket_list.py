@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 
 from bridge.ports import HOUR, Arrival, Key, ReadingList
 from bridge.reading_list import Action, Page, Query, Result
@@ -28,6 +29,13 @@ class Shelf:
 
     async def find(self, identity: Identity, query: Query) -> Page:
         return await self._list.find(identity.account, query)
+
+    async def pages(self, identity: Identity, query: Query, first: Page) -> AsyncIterator[Page]:
+        """The first page and all behind it, as long as the first is."""
+        page = first
+        while page.items:
+            yield page
+            page = await self.find(identity, replace(query, offset=0, after=page.end, total=False, taglist=False))
 
     async def count(self, identity: Identity, query: Query) -> int:
         return (await self.find(identity, query)).total

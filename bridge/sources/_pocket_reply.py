@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from http import HTTPStatus
 from typing import Any
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from bridge.link import canonical, host
 from bridge.reading_list import DELETED, Item, Page, Query
@@ -29,7 +29,27 @@ Wire = dict[str, Any]
 
 
 def success(body: Wire) -> Response:
-    return Response(json.dumps(body, separators=(",", ":")), media_type="application/json")
+    return Response(_compact(body), media_type="application/json")
+
+
+def _compact(body: Wire) -> str:
+    return json.dumps(body, separators=(",", ":"))
+
+
+def streamed(answer: Wire, pages: AsyncIterator[Page]) -> Response:
+    """An answer of /v3/get whose list is too long to be held: it is written page by page."""
+
+    async def parts() -> AsyncIterator[str]:
+        head, tail = _compact({**answer, "list": {}}).split('"list":{}', 1)
+        yield head + '"list":{'
+        place = 0
+        async for page in pages:
+            items = (f'"{item.id}":{_compact(listed(item, place + n))}' for n, item in enumerate(page.items))
+            yield ("," if place else "") + ",".join(items)
+            place += len(page.items)
+        yield "}" + tail
+
+    return StreamingResponse(parts(), media_type="application/json")
 
 
 def failure(refusal: BadRequest) -> Response:

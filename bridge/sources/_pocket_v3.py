@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
@@ -29,6 +29,9 @@ from bridge.sources._pocket_request import (
 IN_FLIGHT_SECONDS = 2
 """What began to be written before a page was read may be committed after it: the next `since` looks back so far."""
 
+_PAGE = 500
+"""Items in memory at a time when somebody asks for the whole list."""
+
 _FIRST_CHUNK = 25
 _CHUNK = 250
 
@@ -36,7 +39,7 @@ _CHUNK = 250
 @dataclass(frozen=True, slots=True)
 class _Method:
     permission: str
-    answer: Callable[[Identity, Parameters], Awaitable[reply.Wire]]
+    answer: Callable[[Identity, Parameters], Awaitable[reply.Wire | Response]]
 
 
 class Version3:
@@ -64,7 +67,8 @@ class Version3:
         exchange.identity = identity = await self._entrance.by_token(*keys)
         self._quota.charge(identity)
         permit(identity, method.permission)
-        return reply.success(await method.answer(identity, asked))
+        answer = await method.answer(identity, asked)
+        return answer if isinstance(answer, Response) else reply.success(answer)
 
     async def _add(self, identity: Identity, asked: Parameters) -> reply.Wire:
         [result] = await self._shelf.apply(identity, [add(asked, self._shelf.now())])
@@ -78,25 +82,32 @@ class Version3:
         answers = [_answer(next(done) if isinstance(one, Action) else one) for one in wanted]
         return reply.sent([result for result, _ in answers], [error for _, error in answers])
 
-    async def _get(self, identity: Identity, asked: Parameters) -> reply.Wire:
+    async def _get(self, identity: Identity, asked: Parameters) -> Response:
+        """What is asked for without a count is all there is: more than a page of it goes out page by page."""
+        return await self._found(identity, asked, {})
+
+    async def _found(self, identity: Identity, asked: Parameters, more: reply.Wire) -> Response:
         wanted = query(asked)
         # Nothing on the list is known to be an image or a video.
         empty = text(asked.get("contentType")).lower() in ("image", "video")
         since = self._shelf.now() - IN_FLIGHT_SECONDS
-        found = Page((), 0) if empty else await self._shelf.find(identity, wanted)
-        answer = reply.page(found, wanted, since=since, total=bool(flag(asked, "total")))
+        first = replace(wanted, count=_PAGE) if wanted.count is None else wanted
+        found = Page((), 0) if empty else await self._shelf.find(identity, first)
+        answer = reply.page(found, wanted, since=since, total=bool(flag(asked, "total"))) | more
         if flag(asked, "account") or flag(asked, "forceaccount"):
             answer["account"] = reply.account(identity.account)
-        return answer
+        if wanted.count is None and len(found.items) == _PAGE:
+            return reply.streamed(answer, self._shelf.pages(identity, first, found))
+        return reply.success(answer)
 
-    async def _fetch(self, identity: Identity, asked: Parameters) -> reply.Wire:
+    async def _fetch(self, identity: Identity, asked: Parameters) -> Response:
         """The first synchronisation of official apps: what is unread, a small chunk first."""
         word = text(asked.get("chunk"))
         chunk = int(word) if word.isascii() and word.isdigit() and len(word) < 10 else 0
         size, start = (_CHUNK, _FIRST_CHUNK + _CHUNK * (chunk - 1)) if chunk else (_FIRST_CHUNK, 0)
         paged = {"count": size, "offset": start, **asked, "state": "unread", "total": "1"}
         sizes = {"firstChunkSize": str(_FIRST_CHUNK), "fetchChunkSize": str(_CHUNK), "chunk": str(chunk)}
-        return {**await self._get(identity, paged), "passthrough": sizes}
+        return await self._found(identity, paged, {"passthrough": sizes})
 
     async def _stats(self, identity: Identity, _asked: Parameters) -> reply.Wire:
         unread = await self._shelf.count(identity, Query(status=UNREAD, count=0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -195,11 +196,11 @@ class Store:
 
     def _page(self, tx: Tx, account: str, query: Query) -> Page:
         revision = reading_list.revision(tx, account)
-        place = self._marks.before(account, query, revision) if query.offset else None
-        page, end = reading_list.find_after(tx, account, query, place)
-        if end is not None and query.count is not None:
+        marked = self._marks.before(account, query, revision) if query.offset else None
+        page, end = reading_list.find_after(tx, account, query, query.after or marked)
+        if end is not None and query.count is not None and not query.after:
             self._marks.remember(account, query, query.offset + len(page.items), Mark(revision, end))
-        return page
+        return replace(page, end=end or ())
 
     async def keep(self, account: str, found: Sequence[Record]) -> Kept:
         now = int(self._clock())

@@ -280,7 +280,7 @@ def find_after(
 
     Answers where the last row of this page stands, too, unless it was empty.
     """
-    source, values = _matching(tx, account, query)
+    source, values = _matching(tx, account, query, ordered=query.count is not None)
     moment, down = _moment(query), " DESC" if query.sort in ("newest", "updated") else ""
     key = f"{moment}, {_id(query)}"
     wanted = source if place is None else f"{source} AND ({key}) {'<' if down else '>'} (?, ?)"
@@ -311,7 +311,8 @@ def counts(tx: Tx, account: str) -> Counts:
     return Counts(unread=by_status.get(UNREAD, 0), archived=by_status.get(ARCHIVED, 0))
 
 
-def _matching(tx: Tx, account: str, query: Query) -> tuple[str, list[Any]]:
+def _matching(tx: Tx, account: str, query: Query, *, ordered: bool = False) -> tuple[str, list[Any]]:
+    """`ordered`: some rows in their order are wanted, not all that match."""
     conditions = list(_conditions(query))
     wanted = " AND ".join(sql for sql, _ in conditions)
     values = [value for _, values in conditions for value in values]
@@ -322,7 +323,9 @@ def _matching(tx: Tx, account: str, query: Query) -> tuple[str, list[Any]]:
         # CROSS: the tag leads, and its index has the order.
         source = f"FROM item_tag t CROSS JOIN item i WHERE i.id = t.item AND t.account = ? AND t.tag = ? AND {wanted}"
         return source, [account, _tag(query.tag), *values]
-    if match := search.match(tx, query.search):
+    match = search.match(tx, query.search)
+    # A common word is met soon enough on the way through the list; what is rare the index must find.
+    if match and not (ordered and search.is_common(tx, match)):
         return f"{search.FOUND} AND i.account = ? AND {wanted}", [match, account, *values]
     return f"FROM item i WHERE i.account = ? AND {wanted}", [account, *values]
 

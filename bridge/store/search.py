@@ -10,6 +10,8 @@ from bridge.store.sqlite import Tx
 MOST_TRIGRAMS = 24
 """Of a search, asked of the index; what it finds is looked at in any case."""
 
+COMMON = 2000
+
 CONTAINS = "{} LIKE ? ESCAPE '!'"
 """Elsewhere LIKE minds the case and ILIKE does not."""
 
@@ -67,6 +69,12 @@ def match(tx: Tx, text: str) -> str | None:
         return None
     trigrams = dict.fromkeys(text[start : start + 3] for start in range(len(text) - 2))
     return " AND ".join(f'"{_quoted(trigram)}"' for trigram in list(trigrams)[:MOST_TRIGRAMS])
+
+
+def is_common(tx: Tx, match: str) -> bool:
+    """The index knows at least COMMON items for it."""
+    sql = "SELECT count(*) FROM (SELECT 1 FROM item_text WHERE item_text MATCH ? LIMIT ?)"
+    return int(tx.execute(sql, (match, COMMON)).fetchone()[0]) == COMMON
 
 
 def condition(text: str) -> tuple[str, Sequence[str]]:
