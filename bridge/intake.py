@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, tzinfo
 
 from bridge import rules
-from bridge.errors import InvalidArrival
+from bridge.errors import InvalidArrival, StoreError
 from bridge.link import Sighting
 from bridge.ports import Arrival, Inbox, Read, Reading
 from bridge.rules import Decision, Occasion, RuleFile
@@ -46,10 +46,24 @@ class Intake:
             reads = await asyncio.to_thread(self._read_all, due, rule_file)
             if "seen" in rule_file.asks:
                 reads = [await self._counted(read, rule_file) for read in reads]
-            await self._inbox.take(reads, rule_file.hash)
-            for read in reads:
-                _log(read)
+            await self._take(reads, rule_file.hash)
         return len(due)
+
+    async def _take(self, reads: Sequence[Read], rule_set: str) -> None:
+        """What cannot be written down is one arrival's trouble: the others are taken, each by itself."""
+        try:
+            await self._inbox.take(reads, rule_set)
+        except StoreError:
+            raise
+        except Exception as error:
+            if len(reads) > 1:
+                for read in reads:
+                    await self._take([read], rule_set)
+                return
+            log.exception("arrival %d could not be taken in", reads[0].arrival.id)
+            await self._inbox.take([_parked(reads[0].arrival, error)], rule_set)
+        for read in reads:
+            _log(read)
 
     async def _counted(self, read: Read, rule_file: RuleFile) -> Read:
         """Decided once more, now that it is known how often each link was seen before."""
@@ -74,6 +88,9 @@ class Intake:
         """What a group says is written down with its first arrival; the others are read with it."""
         first, *others = group
         found = read_one(self._readers, group, rule_file, self._occasion(first))
+        if others and found.state == "parked":
+            # One bad member must not take the others with it.
+            return [read_one(self._readers, [each], rule_file, self._occasion(each)) for each in group]
         return [found, *(Read(arrival, "read", f"together with {first.id}") for arrival in others)]
 
 
@@ -82,16 +99,20 @@ def read_one(readers: Mapping[str, Reader], group: Sequence[Arrival], rule_file:
     first = group[0]
     try:
         reading = readers[first.source](group)
+        decided = [(sighting, _decide(rule_file, sighting, occasion)) for sighting in reading.sightings]
     except InvalidArrival as error:
         return Read(first, "parked", str(error))
     except Exception as error:
         # A reader's bug costs one arrival, which is kept and can be replayed: it must never stop the line.
         log.exception("arrival %d of %s could not be read", first.id, first.source)
-        return Read(first, "parked", f"could not be read: {type(error).__name__} (this is a bug in bridge)")
-    decided = [(sighting, _decide(rule_file, sighting, occasion)) for sighting in reading.sightings]
+        return _parked(first, error)
     state = "read" if decided else "command" if reading.requests else "empty"
     said = [request.name for request in reading.requests] if state == "command" else reading.notes
     return Read(first, state, "; ".join(said), decided, reading.requests)
+
+
+def _parked(arrival: Arrival, error: Exception) -> Read:
+    return Read(arrival, "parked", f"could not be read: {type(error).__name__} (this is a bug in bridge)")
 
 
 def _decide(rule_file: RuleFile, sighting: Sighting, occasion: Occasion) -> Decision:

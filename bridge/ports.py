@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 from starlette.routing import BaseRoute
 
 from bridge.delivery import Delivery, Outcome, Settlement
-from bridge.link import Sighting
+from bridge.link import Sighting, printable
 from bridge.reading_list import Action, Page, Query, Result, Status
 from bridge.record import Record
 from bridge.rules import Decision
@@ -81,6 +81,9 @@ class Request:
     name: str
     argument: str = ""
     about: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "argument", printable(self.argument))
 
 
 @dataclass(frozen=True, slots=True)

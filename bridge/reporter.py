@@ -54,6 +54,11 @@ class Reporter:
         except SourceError as error:
             await self._failed(arrival, failures, error)
             return
+        except Exception:
+            # A teller's bug costs one answer, not everybody's.
+            log.exception("the answer about arrival %d failed", arrival)
+            await self._failed(arrival, failures, SourceError("this is a bug in bridge"))
+            return
         await self._reports.told(arrival, told_as, due_was=due_was, settled=report.settled)
 
     async def _failed(self, arrival: int, failures: int, error: SourceError) -> None:

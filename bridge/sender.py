@@ -11,6 +11,9 @@ from bridge.delivery import Dead, Delivered, Delivery, Outcome, Retry, Settlemen
 from bridge.errors import DestinationError, Refused, Throttled, Unauthorized, Unavailable
 from bridge.ports import Destination, Gate, Outbox
 
+ENOUGH_CALLS = 15
+"""Calls in which one bad link of a hundred has been found: if none went through by then, the links are not to blame."""
+
 PROBE_SECONDS = 15 * 60.0
 """A service that is down is tried at least this often."""
 
@@ -44,23 +47,54 @@ class Sender:
 
     async def _send(self, batch: Sequence[Delivery]) -> None:
         """A batch that is refused as a whole is halved until the bad link stands alone."""
-        parts = [batch]
+        parts, refused, calls, passed = [batch], list[tuple[Delivery, Refused]](), 0, False
         while parts:
-            part = parts.pop()
-            began = time.monotonic()
+            if calls >= ENOUGH_CALLS and not passed:
+                break
+            part, calls, began = parts.pop(), calls + 1, time.monotonic()
             try:
-                outcomes = await self._destination.send(part)
+                outcomes = await self._call(part)
             except Refused as error:
                 if len(part) == 1:
-                    await self._settle(part, [Dead(str(error))], None, time.monotonic() - began)
+                    refused.append((part[0], error))
                 else:
                     parts += [part[len(part) // 2 :], part[: len(part) // 2]]
             except DestinationError as error:
                 left = [delivery for unsent in (part, *reversed(parts)) for delivery in unsent]
                 await self._hold_back(left, error, time.monotonic() - began)
-                return
+                break
             else:
+                passed = True
                 await self._settle(part, outcomes, await self._opened(), time.monotonic() - began)
+        await self._refused(refused, [delivery for part in parts for delivery in part], alone=passed)
+
+    async def _call(self, part: Sequence[Delivery]) -> Sequence[Outcome]:
+        """One outcome each. A plug's bug is taken for a refusal: the link that brings it up must not block the line."""
+        try:
+            outcomes = await self._destination.send(part)
+        except DestinationError:
+            raise
+        except Exception as error:
+            log.exception("%s failed in a way it should not", self._destination.name)
+            raise Refused(f"the destination failed: {type(error).__name__} (this is a bug)") from error
+        if len(outcomes) != len(part):
+            raise Unavailable(f"answered {len(outcomes)} outcomes for {len(part)} links")
+        return outcomes
+
+    async def _refused(
+        self, refused: Sequence[tuple[Delivery, Refused]], untried: Sequence[Delivery], *, alone: bool
+    ) -> None:
+        """Links that were refused die when others passed. When nothing did, it is rather the service that is wrong."""
+        if not refused:
+            return
+        gate = await self._outbox.gate(self._destination.name)
+        links, (_, error) = [delivery for delivery, _ in refused], refused[0]
+        if alone or (len(refused) == 1 and not untried and not gate.failures):
+            await self._settle(links, [Dead(str(error)) for _, error in refused], None, 0.0)
+            return
+        everything = Unavailable(f"refuses everything: {error}")
+        await self._hold_back(untried, everything, 0.0)
+        await self._settle(links, [Retry(str(error)) for _, error in refused], None, 0.0)
 
     async def _opened(self) -> Gate | None:
         """The gate after a call that went through; None when it stood open already."""

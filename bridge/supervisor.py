@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
@@ -25,15 +26,15 @@ class Worker(Protocol):
 
 
 class Periodic:
-    """A worker that does one thing every so many seconds."""
+    """A worker that does one thing every so many seconds; a number it answers is work done, and there may be more."""
 
     def __init__(self, task: Callable[[], Awaitable[object]], every: float) -> None:
         self._task = task
         self._every = every
 
     async def step(self) -> int:
-        await self._task()
-        return 0
+        done = await self._task()
+        return done if isinstance(done, int) else 0
 
     async def wait(self) -> None:
         await asyncio.sleep(self._every)
@@ -74,12 +75,14 @@ class Supervisor:
     async def _keep_running(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
         failures = 0
         while not self._stopping.is_set():
+            began = time.monotonic()
             try:
                 await run()
             except BridgeError as error:
                 log.error("%s failed: %s", name, error)  # noqa: TRY400 - its text is the whole story
             except Exception:
                 log.exception("%s failed", name)
+            failures = 0 if time.monotonic() - began > LONGEST_PAUSE else failures
             pause = min(backoff(failures, 1.0), LONGEST_PAUSE)
             failures += 1
             await self._until_stopping(asyncio.sleep(pause))

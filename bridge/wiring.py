@@ -30,7 +30,7 @@ from bridge import control, destinations, rules
 from bridge.clerk import Clerk
 from bridge.desk import Desk
 from bridge.destinations._lists import Lists
-from bridge.errors import BridgeError, ConfigError
+from bridge.errors import ConfigError
 from bridge.intake import Intake, Reader
 from bridge.link import canonical
 from bridge.net import Net
@@ -450,16 +450,18 @@ class _Reload:
 
     async def __call__(self) -> None:
         stamp = self._look()
-        if stamp == self._stamp:
+        # A file that is not there is one that an editor is about to put there: the old rules stay.
+        if stamp in (self._stamp, None):
             return
-        self._stamp = stamp
         try:
             rule_file = await asyncio.to_thread(check, self._settings)
-            declared = hooks(rule_file)
-        except BridgeError as error:
+            declared = await asyncio.to_thread(hooks, rule_file)
+        except ConfigError as error:
+            self._stamp = stamp
             log.error("the changed rules are not used, the old ones stay:\n%s", error)  # noqa: TRY400
             return
         await self._store.keep_rule_set(rule_file.hash, rule_file.text)
+        self._stamp = stamp
         old, self._intake.rule_file = self._intake.rule_file, rule_file
         self._webhooks.hooks.declare(declared)
         log.info("%s: %d rules in use", rule_file.name, len(rule_file.rules))

@@ -11,7 +11,8 @@ from bridge import rules
 from bridge.errors import InvalidArrival
 from bridge.intake import MOST_ARRIVALS, Intake
 from bridge.link import Sighting
-from bridge.ports import OWNER, Arrival, Key, Reading, Request
+from bridge.ports import OWNER, Arrival, Key, Read, Reading, Request
+from bridge.reading_list import Action, Query
 from bridge.rules import RuleFile
 from bridge.store.core import Store
 
@@ -110,3 +111,35 @@ async def test_rules_may_change_between_two_steps(store: Store) -> None:
         for url in ("https://a.example/", "https://b.example/")
     ]
     assert tags == [[], ["new"]]
+
+
+async def test_what_cannot_be_written_down_parks_itself_and_nobody_else(store: Store) -> None:
+    class Picky(Store):
+        async def take(self, reads: Sequence[Read], rule_set: str) -> None:
+            if any(read.arrival.raw == "https://cursed.example/" and read.state == "read" for read in reads):
+                raise ZeroDivisionError
+            await super().take(reads, rule_set)
+
+    store.__class__ = Picky
+    await put(store, "https://a.example/", "https://cursed.example/", "https://b.example/")
+    await intake(store).step()
+    assert (await store.counts())["arrivals"] == {"read": 2, "parked": 1}
+    assert await intake(store).step() == 0
+
+
+async def test_a_bad_member_of_a_group_does_not_take_the_others_with_it(store: Store) -> None:
+    await put(store, "bad", "https://b.example/", group="album")
+    await intake(store).step()
+    assert (await store.counts())["arrivals"] == {"read": 1, "parked": 1}
+    assert (await store.passport(OWNER, "https://b.example/", "")).sightings
+
+
+async def test_what_was_on_the_list_before_is_known_and_stays_when_the_message_is_taken_back(store: Store) -> None:
+    await store.apply(OWNER, [Action(name="add", url="https://old.example/", tags=("mine",), time=1)])
+    await put(store, "https://old.example/")
+    await intake(store).step()
+    [delivery] = (await store.passport(OWNER, "https://old.example/", "")).deliveries
+    assert (delivery["state"], delivery["because"]) == ("delivered", "on the list before")
+    await store.take_back(1)
+    [item] = (await store.find(OWNER, Query())).items
+    assert (item.url, item.tags) == ("https://old.example/", ("mine",))

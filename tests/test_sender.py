@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from bridge.delivery import Dead, Delivered, Delivery, Outcome, Retry
+from bridge.delivery import MOST_ATTEMPTS, Dead, Delivered, Delivery, Outcome, Retry
 from bridge.errors import DestinationError, Refused, Throttled, Unauthorized, Unavailable
 from bridge.link import Sighting
 from bridge.ports import OWNER, Arrival, Key, Read, Traits
 from bridge.rules import Decision
-from bridge.sender import Sender
+from bridge.sender import ENOUGH_CALLS, Sender
 from bridge.store.core import Store
 from tests.conftest import Clock
 
@@ -251,3 +251,72 @@ async def test_tags_that_are_there_already_are_no_call(store: Store, clock: Cloc
     assert await line.step() == 0
     assert await states(store) == {"delivered": 1}
     assert there.calls == []
+
+
+async def test_a_service_that_refuses_everything_kills_no_link_and_is_probed(store: Store, clock: Clock) -> None:
+    await want(store, *(f"https://example.com/{number}" for number in range(40)))
+
+    class Angry(Scripted):
+        angry = True
+
+        async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
+            self.calls.append([delivery.url for delivery in batch])
+            if self.angry:
+                raise Refused("400 Bad Request")
+            return delivered(batch)
+
+    there = Angry()
+    line = sender(store, there, clock)
+    await line.step()
+    assert len(there.calls) <= ENOUGH_CALLS
+    assert await states(store) == {"pending": 40}
+    assert "refuses everything" in (await store.gate("there")).because
+    clock.move(3600)
+    await line.step()
+    assert await states(store) == {"pending": 40}
+    there.angry = False
+    for _ in range(4):
+        clock.move(3600)
+        await line.step()
+    assert await states(store) == {"delivered": 40}
+
+
+async def test_a_destination_s_bug_does_not_block_its_line(store: Store, clock: Clock) -> None:
+    await want(store, "https://bug.example/", "https://good.example/")
+
+    class Buggy(Scripted):
+        async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
+            if any("bug" in delivery.url for delivery in batch):
+                raise ZeroDivisionError
+            return delivered(batch)
+
+    await sender(store, Buggy(), clock).step()
+    assert await states(store) == {"delivered": 1, "dead": 1}
+    assert "this is a bug" in (await passport(store, "https://bug.example/"))["because"]
+
+
+async def test_too_few_answers_are_no_answer(store: Store, clock: Clock) -> None:
+    await want(store, "https://a.example/", "https://b.example/")
+    await sender(store, Scripted(lambda _: [Delivered()]), clock).step()
+    assert await states(store) == {"pending": 2}
+
+
+async def test_successes_are_no_failures(store: Store, clock: Clock) -> None:
+    line = sender(store, there := Scripted(), clock)
+    for number in range(MOST_ATTEMPTS):
+        await want(store, "https://a.example/", tags=[f"tag{number}"])
+        await line.step()
+    there.answers = [lambda _: [Retry("busy")]]
+    await want(store, "https://a.example/", tags=["last"])
+    await line.step()
+    assert await states(store) == {"pending": 1}
+
+
+async def test_what_became_of_a_link_is_unknown_until_a_person_says_to_try_again(store: Store, clock: Clock) -> None:
+    await want(store, "https://a.example/")
+    await store.lease("there", 10, idempotent=False)
+    clock.move(1000)
+    await store.lease("there", 10, idempotent=False)
+    assert await states(store) == {"unknown": 1}
+    assert await store.retry("there") == 1
+    assert await states(store) == {"pending": 1}

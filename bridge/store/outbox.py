@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from bridge.delivery import LEASE_SECONDS, Delivery, Settlement
 from bridge.link import Sighting
 from bridge.ports import Gate
-from bridge.rules import Decision
+from bridge.reading_list import DELETED
+from bridge.rules import READING, Decision
 from bridge.store.sqlite import Tx
 
 # A lease is a due date in the future with a name on it.
@@ -28,11 +29,14 @@ BULK = ("file",)
 
 # What has come to an end begins anew; what is delivered is owed the difference.
 _ENDED = ("dead", "cancelled")
+
+# What has ended stays so until a person sends the link once more.
+_BY_HAND = ("cli", "hook", "pocket", "save", "telegram")
 SQL_WANT_AGAIN = """
     UPDATE delivery SET tags = ?, revision = revision + 1, changed = ?,
         state = CASE WHEN state IN ('delivered', 'dead', 'cancelled') THEN 'pending' ELSE state END,
         due = CASE WHEN state IN ('delivered', 'dead', 'cancelled') THEN ? ELSE due END,
-        attempts = CASE WHEN state IN ('dead', 'cancelled') THEN 0 ELSE attempts END
+        attempts = CASE WHEN state IN ('delivered', 'dead', 'cancelled') THEN 0 ELSE attempts END
     WHERE id = ?
 """
 
@@ -86,10 +90,14 @@ def want(tx: Tx, wish: Wish, now: float) -> Granted:
     number, had, state = row[0], tuple(json.loads(row[1])), row[2]
     added = tuple(tag for tag in wish.decision.tags if tag not in had)
     again = state in _ENDED
+    if again and wish.sighting.source not in _BY_HAND:
+        return Granted(new=False, tags_added=())
     if wish.sighting.source not in BULK:
         tx.execute("UPDATE delivery SET bulk = 0 WHERE id = ? AND bulk = 1", (number,))
     if added or again:
         tx.execute(SQL_WANT_AGAIN, (_json((*had, *added)), now, now, number))
+    if again:
+        tx.execute("UPDATE delivery SET state = ?, because = ?, due = ? WHERE id = ?", (*_beginning(wish, now), number))
     if not wish.decision.held_by:
         due = now + wish.decision.delay
         again = tx.execute(SQL_WANT_SOONER, (due, now, number, due)).rowcount > 0 or again
@@ -120,18 +128,36 @@ def _want_new(tx: Tx, wish: Wish, now: float) -> Granted:
     there = wish.connection in sighting.settled
     told = sighting.tags if there else ()
     state, because, due = _beginning(wish, now)
+    found = None if there or wish.connection != READING else _on_the_list(tx, wish)
+    if found is not None:
+        # It came with a file, or was on the list before bridge knew of it: only tags are owed, and nothing is undone.
+        told, there = found, True
+        state, because = ("delivered" if set(decision.tags) <= set(told) else "pending"), "on the list before"
     bulk = sighting.source in BULK
     at = sighting.at or wish.received if bulk else wish.received
     tx.execute(
         "INSERT INTO delivery (link, connection, account, url, title, tags, sent_tags, added, at, state, because,"
-        " due, bulk, attempts, revision, sent_revision, lease, remote_id, changed)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, 0, '', '', ?)",
+        " due, bulk, found, attempts, revision, sent_revision, lease, remote_id, changed)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, 0, '', '', ?)",
         (
             *(wish.link, wish.connection, wish.account, decision.url or sighting.url, decision.title),
-            *(_json(decision.tags), _json(told), int(there), at, state, because, due, int(bulk), now),
+            *(_json(decision.tags), _json(told), int(there), at, state, because, due),
+            *(int(bulk), int(found is not None), now),
         ),
     )
-    return Granted(new=True, tags_added=decision.tags)
+    added = decision.tags if found is None else tuple(tag for tag in decision.tags if tag not in found)
+    return Granted(new=found is None, tags_added=added)
+
+
+def _on_the_list(tx: Tx, wish: Wish) -> tuple[str, ...] | None:
+    """The tags of the item, if the embedded list has the link already."""
+    row = tx.execute(
+        "SELECT id FROM item WHERE account = ? AND canonical = ? AND status <> ?",
+        (wish.account, wish.sighting.canonical, DELETED),
+    ).fetchone()
+    if row is None:
+        return None
+    return tuple(tag for (tag,) in tx.execute("SELECT tag FROM item_tag WHERE item = ?", (row[0],)).fetchall())
 
 
 def _beginning(wish: Wish, now: float) -> tuple[str, str, float]:
@@ -194,6 +220,8 @@ def settle(
 
 def _settle_one(tx: Tx, delivery: Delivery, settlement: Settlement, now: float, took: float) -> int:
     revision = tx.execute("SELECT sent_revision, link FROM delivery WHERE id = ?", (delivery.id,)).fetchone()
+    if revision is None:
+        return 0  # its account was erased meanwhile
     state, tags = settlement.state, _json(delivery.tags)
     parameters = (
         *(state, revision[0], state, settlement.because, settlement.attempts, settlement.due or now, now),
@@ -220,6 +248,9 @@ def next_due(tx: Tx, connection: str) -> float | None:
     # One look at the index for each: the least of all would be looked for everywhere.
     sql = "SELECT min(due) FROM delivery WHERE connection = ? AND state = 'pending' AND bulk = ?"
     first = [tx.execute(sql, (connection, bulk)).fetchone()[0] for bulk in (0, 1)]
+    first += tx.execute(
+        "SELECT min(due) FROM delivery WHERE connection = ? AND state = 'leased'", (connection,)
+    ).fetchone()
     dues = [float(due) for due in first if due is not None]
     return max(min(dues), gate.not_before) if dues else None
 
@@ -250,9 +281,9 @@ def set_gate(tx: Tx, gate: Gate) -> None:
 
 
 def retry(tx: Tx, connection: str, now: float) -> int:
-    """Everything dead at a connection is tried once more. Answers how many."""
+    """Everything dead or unknown at a connection is tried once more. Answers how many."""
     sql = (
         "UPDATE delivery SET state = 'pending', due = ?, attempts = 0, because = 'tried again by hand', changed = ?"
-        " WHERE connection = ? AND state = 'dead'"
+        " WHERE connection = ? AND state IN ('dead', 'unknown')"
     )
     return tx.execute(sql, (now, now, connection)).rowcount

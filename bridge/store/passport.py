@@ -99,7 +99,7 @@ def report(tx: Tx, arrival: int, reference: str) -> Report | None:
     )
 
 
-_SETTLED = ("delivered", "dead", "cancelled", "held")
+_SETTLED = ("delivered", "dead", "unknown", "cancelled", "held")
 
 
 def _verdicts(tx: Tx, arrival: int) -> Sequence[Verdict]:

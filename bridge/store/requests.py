@@ -118,14 +118,22 @@ def take_back(tx: Tx, arrival: int, now: float) -> Plain:
 
 def _take_back(tx: Tx, link: int, now: float) -> Plain:
     rows = tx.execute(
-        "SELECT id, connection, account, url, state, because, added FROM delivery WHERE link = ? ORDER BY id", (link,)
+        "SELECT id, connection, account, url, state, because, added, found,"
+        " EXISTS (SELECT 1 FROM attempt a WHERE a.delivery = delivery.id) FROM delivery WHERE link = ? ORDER BY id",
+        (link,),
     ).fetchall()
     back, stays, busy = [], {}, []
-    for number, connection, account, url, state, because, added in rows:
+    for number, connection, account, url, state, because, added, found, tried in rows:
         if state == "cancelled":
             back += [connection] if because == TAKEN_BACK else []
         elif state == "leased":
             busy.append(connection)
+        elif connection == READING and found:
+            stays[connection] = state
+        elif tried and not added and connection != READING:
+            # A call whose answer was lost may have arrived.
+            _cancel(tx, number, now)
+            stays[connection] = "unknown"
         elif connection == READING or not (added or state == "unknown"):
             if added:
                 reading_list.apply(tx, account, [Action(name="delete", url=url)], int(now))

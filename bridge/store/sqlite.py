@@ -8,6 +8,7 @@ a WAL database when several connections write or checkpoint: here only one ever 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 from collections import deque
@@ -147,7 +148,7 @@ def _answer(batch: list[_Waiting]) -> None:
     loops = {waiting.loop for waiting in batch}
     for loop in loops:
         mine = [waiting for waiting in batch if waiting.loop is loop]
-        if not loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and with it whoever waited
             loop.call_soon_threadsafe(_resolve, mine)
 
 

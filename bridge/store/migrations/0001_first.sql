@@ -74,6 +74,7 @@ CREATE TABLE delivery (
     tags TEXT NOT NULL,             -- JSON list: wanted
     sent_tags TEXT NOT NULL,        -- JSON list: what the service was told
     added INTEGER NOT NULL,         -- the service has the link
+    found INTEGER NOT NULL DEFAULT 0,         -- the embedded list had it before bridge knew of the link
     at REAL NOT NULL,
     state TEXT NOT NULL,
     because TEXT NOT NULL,
