@@ -26,36 +26,57 @@ def run(settings: Settings) -> int:
         check_certificate(settings.tls_cert, settings.tls_key)
     with control.own(settings.data), listen(settings.host, settings.port) as listener:
         logs.start(settings.log_level, [owner_token(settings), settings.telegram_token.get_secret_value()])
-        return asyncio.run(_work(settings, rule_file, listener))
+        return asyncio.run(_serve(settings, rule_file, listener))
 
 
-async def _work(settings: Settings, rule_file: RuleFile, listener: socket.socket) -> int:
+async def _serve(settings: Settings, rule_file: RuleFile | None, listener: socket.socket) -> int:
+    ending = Ending()
+    ending.listen()
+    while rule_file and not ending.begun:
+        # Who connects between two rounds waits at the listening socket, which stays open.
+        rule_file = await _work(settings, rule_file, listener.dup(), ending)
+    return 0
+
+
+async def _work(settings: Settings, rule_file: RuleFile, listener: socket.socket, ending: Ending) -> RuleFile | None:
+    """Works until it is told to stop, or until there is a rule file with other feeds or destinations: answers it."""
     async with open_bridge(settings, rule_file) as bridge:
         server = Server(bridge.app, cert=settings.tls_cert, key=settings.tls_key)
         serving = asyncio.create_task(server.serve([listener]))
         supervisor = bridge.supervisor()
-        _stop_on_signals(server, supervisor)
-        for line in greeting(bridge, await bridge.desk.sources(), listener.getsockname()[1]):
-            click.echo(line)
+        if ending.stops(supervisor):
+            for line in greeting(bridge, await bridge.desk.sources(), listener.getsockname()[1]):
+                click.echo(line)
         await supervisor.run()
-        await serving
-    return 0
-
-
-def _stop_on_signals(server: Server, supervisor: Supervisor) -> None:
-    """The first signal drains, the second ends at once."""
-    stopping = False
-
-    def stop() -> None:
-        nonlocal stopping
-        if stopping:
-            os._exit(1)
-        stopping = True
         server.should_exit = True
-        supervisor.stop()
+        await serving
+    return bridge.reload.next
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
+
+class Ending:
+    """The first signal drains, the second ends at once."""
+
+    def __init__(self) -> None:
+        self.begun = False
+        self._supervisor: Supervisor | None = None
+
+    def listen(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._signalled)
+
+    def stops(self, supervisor: Supervisor) -> bool:
+        """From now on a signal stops this one. Answers whether it is the first."""
+        first, self._supervisor = self._supervisor is None, supervisor
+        if self.begun:
+            supervisor.stop()
+        return first
+
+    def _signalled(self) -> None:
+        if self.begun:
+            os._exit(1)
+        self.begun = True
+        if self._supervisor:
+            self._supervisor.stop()
 
 
 def greeting(bridge: Bridge, sources: Sequence[Mapping[str, Any]], port: int) -> Iterator[str]:

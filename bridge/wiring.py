@@ -17,7 +17,7 @@ import pkgutil
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -80,11 +80,15 @@ class Bridge:
     sources: Mapping[str, Source]
     workers: Mapping[str, Worker]
     intake: Intake
+    reload: Reload
 
     def supervisor(self) -> Supervisor:
-        """For sources, workers and the socket that commands come over."""
+        """For sources, workers and the socket that commands come over. It stops when the rule file names other feeds
+        or destinations: `reload.next` is that file then, and all is to be wired anew."""
         running = {name: source.run for name, source in self.sources.items()}
-        return Supervisor({**running, "control": self._serve_commands}, self.workers)
+        supervisor = Supervisor({**running, "control": self._serve_commands}, self.workers)
+        self.reload.wire_anew = supervisor.stop
+        return supervisor
 
     async def _serve_commands(self) -> None:
         await control.serve(self.settings.data, self.desk.handle)
@@ -217,6 +221,7 @@ async def _wire(settings: Settings, rule_file: RuleFile, net: Net, store: Store)
     for connection in connections:
         await _open_gate(store, connection, rule_file)
     intake = Intake(store, Readers(), rule_file, zone=settings.zone)
+    reload = Reload(settings, store, intake, webhooks)
     workers: dict[str, Worker] = {
         "intake": intake,
         **{
@@ -224,7 +229,7 @@ async def _wire(settings: Settings, rule_file: RuleFile, net: Net, store: Store)
             for connection in connections
         },
         "reporter": Reporter(store, tellers, clock=time.time, chance=random.random),
-        "rules": Periodic(_Reload(settings, store, intake, webhooks), RELOAD_SECONDS),
+        "rules": Periodic(reload, RELOAD_SECONDS),
         "housekeeping": Periodic(store.forget, FORGET_SECONDS),
     }
     desk = Desk(
@@ -259,6 +264,7 @@ async def _wire(settings: Settings, rule_file: RuleFile, net: Net, store: Store)
         sources=sources,
         workers=workers,
         intake=intake,
+        reload=reload,
     )
 
 
@@ -438,10 +444,16 @@ def _fingerprint(rule_file: RuleFile, name: str) -> str:
     return hashlib.sha256(json.dumps(options, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
-class _Reload:
-    """Looks whether the rule file changed. A broken one is told once and the old rules stay."""
+class Reload:
+    """Looks whether the rule file changed. A broken one is told once and the old rules stay.
+
+    Rules and hooks are exchanged while everything runs. A file with other feeds or destinations becomes `next`, and
+    `wire_anew` is called.
+    """
 
     def __init__(self, settings: Settings, store: Store, intake: Intake, webhooks: Webhooks) -> None:
+        self.next: RuleFile | None = None
+        self.wire_anew: Callable[[], None] = lambda: None
         self._settings = settings
         self._store = store
         self._intake = intake
@@ -462,11 +474,18 @@ class _Reload:
             return
         await self._store.keep_rule_set(rule_file.hash, rule_file.text)
         self._stamp = stamp
-        old, self._intake.rule_file = self._intake.rule_file, rule_file
+        self._use(rule_file, declared)
+
+    def _use(self, rule_file: RuleFile, declared: Sequence[Hook]) -> None:
+        old = self._intake.rule_file
+        if (old.feeds, old.destinations) != (rule_file.feeds, rule_file.destinations):
+            log.info("%s: other feeds or destinations; everything is opened anew", rule_file.name)
+            self.next = rule_file
+            self.wire_anew()
+            return
+        self._intake.rule_file = rule_file
         self._webhooks.hooks.declare(declared)
         log.info("%s: %d rules in use", rule_file.name, len(rule_file.rules))
-        if (old.feeds, old.destinations) != (rule_file.feeds, rule_file.destinations):
-            log.warning("feeds or destinations changed: they are used from the next start on")
 
     def _look(self) -> tuple[int, int] | None:
         try:

@@ -116,3 +116,25 @@ def test_secrets_do_not_reach_the_log_even_when_debugging(process: Process) -> N
     assert "arrival 1 from save" in log
     assert token not in log
     assert "canary-wrong" not in log
+
+
+def test_a_destination_that_is_added_while_it_runs_is_used_within_seconds(process: Process) -> None:
+    (process.folder / "secret").write_text("x")
+    there = "base_url: 'http://127.0.0.1:9', consumer_key: 1-a, access_token: {file: secret}"
+    (process.folder / "rules.yaml").write_text(f"destinations:\n  there: {{type: pocket, {there}}}\n")
+    until = time.monotonic() + START_SECONDS
+    while "“there”" in resumed(process) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert "there was not paused" in resumed(process)
+    assert process.output().count("listening  http://") == 1
+    process.process.send_signal(signal.SIGTERM)
+    assert process.process.wait(timeout=20) == 0
+    assert "Traceback" not in process.output()
+
+
+def resumed(process: Process) -> str:
+    argv = [sys.executable, "-m", "bridge", "resume", "there"]
+    done = subprocess.run(
+        argv, cwd=process.folder, env=process.environment, capture_output=True, text=True, check=False
+    )
+    return done.stdout + done.stderr

@@ -196,11 +196,13 @@ def page(found: Page, query: Query, *, since: int, total: bool) -> Wire:
 
 
 def _search_meta(found: Page, query: Query) -> Wire:
+    """How many match is counted only when the total is asked for: a common word has many."""
+    seen = query.offset + len(found.items)
     return {
-        "total_result_count": found.total,
+        **({"total_result_count": found.total} if query.total else {}),
         "count": len(found.items),
         "offset": query.offset,
-        "has_more": query.offset + len(found.items) < found.total,
+        "has_more": seen < found.total if query.total else len(found.items) == query.count,
     }
 
 

@@ -154,8 +154,10 @@ async def test_a_search_tells_how_much_there_is(app: Starlette) -> None:
     for number in range(3):
         await call(app, "/v3/add", url=f"https://a.example/{number}", title="Needle")
 
-    answer = await get(app, search="needle", count=2)
+    answer = await get(app, search="needle", count=2, total=1)
+    uncounted = await get(app, search="needle", count=2)
 
+    assert (uncounted["search_meta"]["has_more"], "total_result_count" in uncounted["search_meta"]) == (True, False)
     assert answer["search_meta"] == {
         "search_type": "normal",
         "total_result_count": 3,
