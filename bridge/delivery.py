@@ -8,7 +8,7 @@ from typing import Literal
 State = Literal["held", "pending", "leased", "unknown", "delivered", "dead", "cancelled"]
 
 LEASE_SECONDS = 120.0
-"""Longer than any single call may take; the sender's own deadline is well below it."""
+"""Longer than any single call may take: a destination bounds its own time well below it."""
 
 MOST_ATTEMPTS = 12
 """Attempts a single link gets when the service keeps failing at it alone: about two days."""

@@ -246,13 +246,11 @@ class Traits:
     """What the sender must know of a service. `batch`: most deliveries a call takes.
 
     `add_is_idempotent`: sending an add twice has the effect of one, so a lost answer needs no look-up.
-    `unlimited`: no pacing and no waiting (the embedded list).
     """
 
     batch: int = 1
     add_is_idempotent: bool = False
     can_update_tags: bool = False
-    unlimited: bool = False
 
 
 class Destination(Protocol):

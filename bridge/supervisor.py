@@ -1,4 +1,4 @@
-"""The supervisor: runs sources, workers and the web server, restarts what fails, drains when it is told to stop."""
+"""The supervisor: runs sources and workers, restarts what fails, drains when it is told to stop."""
 
 from __future__ import annotations
 

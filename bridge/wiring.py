@@ -34,7 +34,7 @@ from bridge.errors import ConfigError
 from bridge.intake import Intake, Reader
 from bridge.link import canonical
 from bridge.net import Net
-from bridge.ports import OWNER, Destination, Source, Traits
+from bridge.ports import OWNER, Destination, Source
 from bridge.ports import Reporter as Teller
 from bridge.reporter import Reporter
 from bridge.rulebook import Rulebook
@@ -260,12 +260,16 @@ async def _wire(settings: Settings, rule_file: RuleFile, net: Net, store: Store)
         settings=settings,
         store=store,
         desk=desk,
-        app=application([source.routes for source in sources.values()], ready=list),
+        app=application([source.routes for source in sources.values()], ready=lambda: _missing(store)),
         sources=sources,
         workers=workers,
         intake=intake,
         reload=reload,
     )
+
+
+def _missing(store: Store) -> list[str]:
+    return [] if store.alive else ["nothing can be written to the database any more: see the log, and restart"]
 
 
 def _optional_sources(
@@ -343,8 +347,7 @@ def _embedded(reading_list: PocketApi, inner: str) -> Destination:
         destination: Destination = pocket.connect(options, name=READING, transport=httpx.ASGITransport(app))
         return destination
 
-    traits: Traits = of(OWNER).traits
-    return Lists(READING, replace(traits, unlimited=True), of)
+    return Lists(READING, of(OWNER).traits, of)
 
 
 def connect(rule_file: RuleFile, name: str, net: Net) -> Destination:

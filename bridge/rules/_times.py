@@ -62,7 +62,3 @@ def next_time(now: float, at: time, zone: tzinfo) -> float:
         for fold in (0, 1)
     )
     return next(moment for moment in moments if moment > now)
-
-
-def next_day(now: float, zone: tzinfo) -> float:
-    return next_time(now, time(0, 0), zone)

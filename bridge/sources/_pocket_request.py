@@ -403,7 +403,7 @@ def query(asked: Parameters) -> Query:
         sort=_choice(asked, "sort", _SORTS, "newest"),
         count=number(asked, "count", least=1, most=MOST_ITEMS),
         offset=number(asked, "offset") or 0,
-        total=bool(flag(asked, "total")) or bool(search),
+        total=bool(flag(asked, "total")),
         taglist=bool(flag(asked, "taglist")) or bool(flag(asked, "forcetaglist")),
     )
 

@@ -74,6 +74,11 @@ class Store:
             raise
         return cls(database, clock)
 
+    @property
+    def alive(self) -> bool:
+        """False when nothing can be written any more."""
+        return self._database.alive
+
     async def close(self) -> None:
         await self._database.close()
 

@@ -65,6 +65,11 @@ class Database:
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
         self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether units are still worked on."""
+        return self._thread.is_alive()
+
     async def write(self, unit: Callable[[Tx], T]) -> T:
         """Runs the unit; when this returns, what it did survives a power cut.
 
@@ -124,7 +129,8 @@ class Database:
         except sqlite3.Error as error:
             # A commit that raised is ambiguous: nothing of it is acknowledged.
             if self._writer.in_transaction:
-                self._writer.execute("ROLLBACK")
+                with contextlib.suppress(sqlite3.Error):
+                    self._writer.execute("ROLLBACK")
             for waiting in batch:
                 waiting.error = _store_error(error)
 
