@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import functools
 import json
+import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,6 +45,8 @@ def _leave(message: str, code: int) -> NoReturn:
 
 
 def main() -> None:
+    # The log is the running process's, which opens one; a command says what happened in its answer.
+    logging.getLogger().addHandler(logging.NullHandler())
     cli(prog_name="pocket-bridge")
 
 
@@ -72,6 +76,15 @@ def init() -> None:
     click.echo(f"{first_start.ENV} is written. pocket-bridge run saves what you write to the bot from now on.")
 
 
+# A host with a dot, not an address of mail, and no scheme in front.
+_BARE_ADDRESS = re.compile(r"[^\s/:@?#.][^\s/:@?#]*\.[^\s/:@?#.\d][^\s/:@?#.]*(:\d+)?([/?#]\S*)?")
+
+
+def _typed(what: str) -> str:
+    """What a person typed; an address may lack its scheme."""
+    return f"https://{what.strip()}" if _BARE_ADDRESS.fullmatch(what.strip()) else what
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print plain JSON for scripts.")
 
 
@@ -95,9 +108,9 @@ def run() -> None:
 @as_json
 def add(url: str, title: str, tags: tuple[str, ...], note: str, as_json: bool) -> None:  # noqa: FBT001
     """Save a link and say what became of it."""
-    answer = _ask("add", {"url": url, "title": title, "tags": list(tags), "note": note})
+    answer = _ask("add", {"url": _typed(url), "title": title, "tags": list(tags), "note": note})
     _show(answer, words.added, as_json=as_json)
-    if answer["state"] == "parked":
+    if not words.is_saved(answer):
         sys.exit(1)
 
 
@@ -110,9 +123,8 @@ def why(url: str, as_json: bool) -> None:  # noqa: FBT001
     What arrived and from where, what was read, each rule with the clause that decided, each delivery with its
     attempts and answers. Exit 1 when nothing is known of it.
     """
-    answer = _ask("why", {"url": url})
-    _show(answer, words.passport, as_json=as_json)
-    if answer["since"] is None and not answer["refused"] and not answer["waiting"] and not answer["marked"]:
+    answer = _look("why", {"url": _typed(url)}, functools.partial(words.passport, now=time.time()), as_json=as_json)
+    if answer["since"] is None and not any(answer.get(part) for part in ("refused", "waiting", "marked", "item")):
         sys.exit(1)
 
 
@@ -126,7 +138,7 @@ def try_(what: str, as_json: bool) -> None:  # noqa: FBT001
     """
     from bridge import trial
 
-    answer = asyncio.run(trial.tried(_settings(), what))
+    answer = asyncio.run(trial.tried(_settings(), _typed(what)))
     _show(answer, words.trial, as_json=as_json)
 
 
@@ -140,9 +152,10 @@ def check(as_json: bool) -> None:  # noqa: FBT001
     from bridge import settings as variables
     from bridge import wiring
 
-    rule_file = wiring.check(_settings())
+    settings = _settings()
+    rule_file = wiring.check(settings)
     answer = {
-        "file": rule_file.name if rule_file.text else "",
+        "file": str(settings.rules) if settings.rules.exists() else "",
         "rules": len(rule_file.rules),
         "feeds": len(rule_file.feeds),
         "destinations": ["reading", *rule_file.destinations],
@@ -159,7 +172,7 @@ def status(as_json: bool) -> None:  # noqa: FBT001
 
     For each connection what waits there, until when, and why.
     """
-    _show(_ask("status", {}), words.status, as_json=as_json)
+    _look("status", {}, words.status, as_json=as_json)
 
 
 @cli.command()
@@ -205,16 +218,20 @@ def import_(*, file: Path, to: str, keep: bool, rules: bool, as_json: bool) -> N
 
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path), required=False)
-@click.option("-f", "--format", "kind", type=click.Choice(["zip", "html", "json"]), default="zip", help="Usual: zip.")
-def export(file: Path | None, kind: str) -> None:
+@click.option(
+    "-f", "--format", "kind", type=click.Choice(["zip", "html", "json"]), help="Usual: what FILE's name says, else zip."
+)
+@click.option("--force", is_flag=True, help="Replace FILE when it exists.")
+def export(*, file: Path | None, kind: str | None, force: bool) -> None:
     """Take the reading list away: Pocket's ZIP of CSVs, bookmarks (HTML), or JSON, which alone holds everything.
 
     FILE is pocket-bridge.zip (or .html, .json) when it is not named; “-” is standard output.
     """
     from bridge import moving
 
+    file = file or Path(f"pocket-bridge.{kind or 'zip'}")
     with _conversation() as ask:
-        answer = moving.take_away(ask, file or Path(f"pocket-bridge.{kind}"), kind)
+        answer = moving.take_away(ask, file, kind or moving.kind_of(file), force=force)
     _show(answer, words.exported, as_json=False, err=True)
 
 
@@ -271,7 +288,7 @@ def hooks_remove(name: str, as_json: bool) -> None:  # noqa: FBT001
 @as_json
 def hooks_captured(name: str, limit: int, as_json: bool) -> None:  # noqa: FBT001
     """Show what came to a hook, or to all of them, also what could not be read."""
-    _show(_ask("hooks-captured", {"name": name, "limit": limit}), words.captured, as_json=as_json)
+    _look("hooks-captured", {"name": name, "limit": limit}, words.captured, as_json=as_json)
 
 
 @hooks.command(name="learn")
@@ -294,7 +311,7 @@ def hooks_replay(arrival: int, as_json: bool) -> None:  # noqa: FBT001
     """Read a captured request once more, as its hook reads it now, and save what is in it."""
     answer = _ask("hooks-replay", {"arrival": arrival})
     _show(answer, words.added, as_json=as_json)
-    if answer["state"] == "parked":
+    if not words.is_saved(answer):
         sys.exit(1)
 
 
@@ -486,7 +503,7 @@ def rules_list(as_json: bool) -> None:  # noqa: FBT001
 
     Matches in 24 hours and in 30 days; rules that never match, that another one shadows, that undo each other.
     """
-    _show(_ask("rules_list", {}), words.rules_listed, as_json=as_json)
+    _look("rules_list", {}, words.rules_listed, as_json=as_json)
 
 
 @rules_.command(name="explain")
@@ -497,7 +514,7 @@ def rules_explain(what: str, as_json: bool) -> None:  # noqa: FBT001
 
     WHAT is the address of a link that came in, the number of one in the trash, or a text with addresses.
     """
-    _show(_ask("rules_explain", {"what": what}), words.trial, as_json=as_json)
+    _show(_ask("rules_explain", {"what": _typed(what)}), words.trial, as_json=as_json)
 
 
 @rules_.command(name="diff")
@@ -545,7 +562,7 @@ def trash() -> None:
 @as_json
 def trash_list(words_: str, as_json: bool) -> None:  # noqa: FBT001
     """Show dropped links with the rule that dropped them, newest first; WORDS in address, title or rule."""
-    _show(_ask("trash_list", {"words": words_}), words.trash, as_json=as_json)
+    _look("trash_list", {"words": words_}, words.trash, as_json=as_json)
 
 
 @trash.command(name="rescue")
@@ -565,7 +582,7 @@ def held() -> None:
 @as_json
 def held_list(as_json: bool) -> None:  # noqa: FBT001
     """Show what waits, and which rule holds it."""
-    _show(_ask("held_list", {}), words.held, as_json=as_json)
+    _look("held_list", {}, words.held, as_json=as_json)
 
 
 @held.command(name="send")
@@ -573,7 +590,7 @@ def held_list(as_json: bool) -> None:  # noqa: FBT001
 @as_json
 def held_send(numbers: tuple[int, ...], as_json: bool) -> None:  # noqa: FBT001
     """Let links go; without a number, all of them."""
-    _show(_ask("held_release", {"numbers": numbers, "send": True}), words.released, as_json=as_json)
+    _release(numbers, send=True, as_json=as_json)
 
 
 @held.command(name="give-up")
@@ -581,7 +598,14 @@ def held_send(numbers: tuple[int, ...], as_json: bool) -> None:  # noqa: FBT001
 @as_json
 def held_give_up(numbers: tuple[int, ...], as_json: bool) -> None:  # noqa: FBT001
     """Do not send these."""
-    _show(_ask("held_release", {"numbers": numbers, "send": False}), words.released, as_json=as_json)
+    _release(numbers, send=False, as_json=as_json)
+
+
+def _release(numbers: tuple[int, ...], *, send: bool, as_json: bool) -> None:
+    answer = _ask("held_release", {"numbers": numbers, "send": send})
+    _show(answer, words.released, as_json=as_json)
+    if missing := len(set(numbers)) - answer["released"] if numbers else 0:
+        raise BridgeError(f"{missing} of these numbers {'is' if missing == 1 else 'are'} not held; see: held list")
 
 
 def _settings() -> Any:
@@ -590,13 +614,24 @@ def _settings() -> Any:
     return load_settings()
 
 
-def _ask(command: str, arguments: Mapping[str, Any]) -> Any:
+def _look(
+    command: str, arguments: Mapping[str, Any], in_words: Callable[[Any], Sequence[str]], *, as_json: bool
+) -> Any:
+    """Asks and shows what is there; people are told when nothing is at work on it."""
+    answer = _ask(command, arguments, tell_idle=not as_json)
+    _show(answer, in_words, as_json=as_json)
+    return answer
+
+
+def _ask(command: str, arguments: Mapping[str, Any], *, tell_idle: bool = False) -> Any:
     """Asks the running process, or does it here when none runs."""
     from bridge import control
 
     settings = _settings()
     with contextlib.suppress(ConnectionError):
         return control.ask(settings.data, command, arguments)
+    if tell_idle:
+        click.echo(f"(pocket-bridge is not running; this is what lies in {settings.data})", err=True)
     with control.own(settings.data):
         return asyncio.run(_alone(settings, command, arguments))
 

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import socket
+import stat
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -33,13 +34,18 @@ class Running(ConfigError):  # noqa: N818
 
 @contextlib.contextmanager
 def own(data: Path) -> Iterator[None]:
-    """Makes the folder (0700) and takes its lock. Raises Running when another process has it."""
-    with contextlib.suppress(FileExistsError):
-        data.mkdir(parents=True, mode=0o700)
+    """Makes the folder (0700) and takes its lock. Raises Running when another process has it.
+
+    From here on this process makes files for its owner only.
+    """
+    os.umask(0o077)
     try:
+        with contextlib.suppress(FileExistsError):
+            data.mkdir(parents=True, mode=0o700)
+        _close_to_others(data)
         file = (data / LOCK).open("a+", encoding="ascii")
     except OSError as error:
-        raise ConfigError(f"the data folder {data} cannot be used: {error.strerror}") from None
+        raise _unusable(data, error) from None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -51,6 +57,18 @@ def own(data: Path) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def _close_to_others(data: Path) -> None:
+    """A folder that was made by hand; not one that is another's or, like /tmp, everybody's."""
+    found = data.stat()
+    if found.st_uid == os.geteuid() and found.st_mode & 0o077 and not found.st_mode & stat.S_ISVTX and data.is_dir():
+        with contextlib.suppress(PermissionError):
+            data.chmod(0o700)
+
+
+def _unusable(data: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"the data folder {data} cannot be used: {error.strerror}; BRIDGE_DATA names it")
 
 
 async def serve(data: Path, handle: Handler) -> None:
@@ -96,6 +114,8 @@ def ask(data: Path, command: str, arguments: Mapping[str, Any]) -> Any:
             connection.connect(path)
         except FileNotFoundError as error:
             raise ConnectionRefusedError from error
+        except (NotADirectoryError, PermissionError) as error:
+            raise _unusable(data, error) from None
         connection.sendall(json.dumps({"command": command, "arguments": arguments}).encode() + b"\n")
         answer = json.loads(connection.makefile("rb").readline() or b'{"error": "the running process stopped"}')
     if "error" in answer:

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+# Line breaks, too: what a stranger named must not begin a line of its own. A traceback keeps those it has.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 # They log addresses, and an address of the Bot API holds the bot's token.
 _TALKATIVE = ("httpx", "httpcore", "telegram", "uvicorn", "python_multipart")
@@ -34,14 +35,15 @@ class Formatter(logging.Formatter):
         self._human = human
 
     def format(self, record: logging.LogRecord) -> str:
-        text = record.getMessage()
+        text = self._plain(record.getMessage())
         if record.exc_info:
-            text = f"{text}\n{self.formatException(record.exc_info)}"
-        text = _CONTROL.sub(lambda found: repr(found[0])[1:-1], self._struck(text))
+            lines = self.formatException(record.exc_info).split("\n")
+            text = "\n".join([text, *(self._plain(line) for line in lines)])
         return self._line(record, text) if self._human else self._json(record, text)
 
-    def _struck(self, text: str) -> str:
-        return self._hide.sub("…", text) if self._hide else text
+    def _plain(self, text: str) -> str:
+        struck = self._hide.sub("…", text) if self._hide else text
+        return _CONTROL.sub(lambda found: repr(found[0])[1:-1], struck)
 
     def _line(self, record: logging.LogRecord, text: str) -> str:
         time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")

@@ -63,8 +63,18 @@ def _units(rows: Any) -> Iterator[tuple[list[dict[str, Any]], list[dict[str, Any
     yield records, faults
 
 
-def take_away(ask: Ask, path: Path, kind: str) -> dict[str, Any]:
-    """Writes the list to a file, which appears when it is whole; to standard output when it is called “-”."""
+def kind_of(path: Path) -> str:
+    """The format that the name of a file asks for; a ZIP when it asks for none."""
+    suffix = path.suffix.lower().removeprefix(".")
+    return suffix if suffix in WRITERS else "zip"
+
+
+def take_away(ask: Ask, path: Path, kind: str, *, force: bool = False) -> dict[str, Any]:
+    """Writes the list to a file, which appears when it is whole; to standard output when it is called “-”.
+
+    Raises ConfigError for a folder, and for a file that exists, unless `force` replaces it.
+    """
+    _check_free(path, force=force)
     with _written(path) as file:
         number = WRITERS[kind](file, lambda status: _records(ask, status))
     return {"file": str(path), "format": kind, "items": number}
@@ -75,6 +85,17 @@ def _records(ask: Ask, status: Status | None) -> Iterator[Record]:
     while page := ask("export", {"after": after, "limit": PAGE, "status": status}):
         yield from (Record.from_plain(raw) for _, raw in page)
         after = page[-1][0]
+
+
+def _check_free(path: Path, *, force: bool) -> None:
+    if str(path) == "-" or not path.exists():
+        return
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder: name a file, like {path / 'pocket-bridge.zip'}")
+    if not path.is_file():
+        raise ConfigError(f"{path} is not a file; “-” is standard output")
+    if not force:
+        raise ConfigError(f"{path} is there already; --force replaces it")
 
 
 @contextlib.contextmanager

@@ -402,6 +402,7 @@ class Passport:
     """One link's whole way. Every part is plain data, oldest first.
 
     `refused`: arrivals that name the link and could not be read; `marked`: feeds that knew it without saving it.
+    `item`: what the own list holds of it now, whether or not it came through here: `time_added`, `archived`.
     """
 
     canonical: str
@@ -411,6 +412,7 @@ class Passport:
     refused: list[dict[str, Any]] = field(default_factory=list)
     marked: list[dict[str, Any]] = field(default_factory=list)
     waiting: list[dict[str, Any]] = field(default_factory=list)
+    item: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -473,7 +473,9 @@ class Reload:
             declared = await asyncio.to_thread(hooks, rule_file)
         except ConfigError as error:
             self._stamp = stamp
-            log.error("the changed rules are not used, the old ones stay:\n%s", error)  # noqa: TRY400
+            log.error("the changed rules are not used, the old ones stay:")  # noqa: TRY400
+            for line in str(error).splitlines():
+                log.error("  %s", line)  # noqa: TRY400
             return
         await self._store.keep_rule_set(rule_file.hash, rule_file.text)
         self._stamp = stamp

@@ -21,6 +21,18 @@ STATES = {
 }
 
 
+def is_saved(answer: Data) -> bool:
+    """Whether `added` may say so: the address could be read, and not every connection refused each link for good."""
+    if answer["state"] == "parked":
+        return False
+    return not answer["links"] or not all(_refused(link) for link in answer["links"])
+
+
+def _refused(link: Data) -> bool:
+    states = [state for state, _ in link["deliveries"].values()]
+    return bool(states) and all(state == "dead" for state in states)
+
+
 def added(answer: Data) -> Sequence[str]:
     if answer["state"] == "parked":
         return [_bad(f"not saved: {answer['reason']}")]
@@ -34,6 +46,8 @@ def _link(link: Data) -> Iterator[str]:
     match link["state"]:
         case "dropped":
             yield f"{_bad('dropped')} by {link['reason']}: {link['url']}"
+        case _ if _refused(link):
+            yield f"{_bad('refused')}: {link['title'] or link['url']}{tags}"
         case "duplicate":
             new = f", new tags{tags}" if tags else ""
             yield f"{_good('already saved')} on {_day(link['since'])}{new}: {link['url']}"
@@ -43,14 +57,14 @@ def _link(link: Data) -> Iterator[str]:
         yield f"  {name:12} {_state(state)}{_because(state, because)}"
 
 
-def passport(answer: Data) -> Sequence[str]:
-    return list(_passport(answer))
+def passport(answer: Data, *, now: float) -> Sequence[str]:
+    return list(_passport(answer, now))
 
 
-def _passport(answer: Data) -> Iterator[str]:
+def _passport(answer: Data, now: float) -> Iterator[str]:
     yield click.style(answer["canonical"], bold=True)
     if answer["since"] is None:
-        yield "  was never saved"
+        yield f"  {_unsighted(answer.get('item'))}"
     for arrival in answer["waiting"]:
         yield f"  {_time(arrival['received'])}  arrived from {_origin(arrival)}; not read yet"
     for arrival in answer["refused"]:
@@ -61,7 +75,14 @@ def _passport(answer: Data) -> Iterator[str]:
     for sighting in answer["sightings"]:
         yield from _sighting(sighting)
     for delivery in answer["deliveries"]:
-        yield from _delivery(delivery)
+        yield from _delivery(delivery, now)
+
+
+def _unsighted(item: Data | None) -> str:
+    if item is None:
+        return "was never saved"
+    where = "in the archive" if item["archived"] else "on the list"
+    return f"is {where} since {_day(item['time_added'])}; it came with an import or was there before"
 
 
 def _sighting(sighting: Data) -> Iterator[str]:
@@ -80,22 +101,33 @@ def _rules(traces: Sequence[Data]) -> Iterator[str]:
         yield "no rules: everything is kept"
     width = max((len(trace["rule"]) for trace in traces), default=0)
     for trace in traces:
-        mark = click.style("YES", fg="green") if trace["applies"] else "no "
-        effect = f"  -> {trace['effect']}" if trace["applies"] and trace["effect"] else ""
-        yield f"{trace['rule']:{width}}  {mark}  {trace['because']}{effect}"
+        mark = "-  " if trace["because"] == "not reached" else _good("YES") if trace["applies"] else "no "
+        yield f"{trace['rule']:{width}}  {mark}  {trace['because']}"
+        if trace["effect"]:
+            yield f"{'':{width}}       -> {trace['effect']}"
 
 
-def _delivery(delivery: Data) -> Iterator[str]:
+def _delivery(delivery: Data, now: float) -> Iterator[str]:
     remote = f" as {delivery['remote_id']}" if delivery["remote_id"] else ""
+    tries = delivery["tries"]
+    told_below = bool(tries) and tries[-1]["detail"] == delivery["because"]
+    because = "" if told_below else _because(delivery["state"], delivery["because"])
     yield (
         f"  {_time(delivery['changed'])}  {delivery['connection']}: {_state(delivery['state'])}{remote}"
-        f"{_because(delivery['state'], delivery['because'])}{_tags(delivery['tags'])}"
+        f"{because}{_tags(delivery['tags'])}"
     )
-    if delivery["state"] == "pending":
+    if delivery["state"] == "pending" and delivery["due"] > now:
         yield f"{'':23}due {_time(delivery['due'])}"
-    for attempt in delivery["tries"]:
+    yield from (f"{'':23}{line}" for line in _tries(tries))
+
+
+def _tries(tries: Sequence[Data]) -> Iterator[str]:
+    before = ""
+    for attempt in tries:
         answer = f"{attempt['outcome']}: {attempt['detail']}" if attempt["detail"] else attempt["outcome"]
-        yield f"{'':23}{_time(attempt['at'])}  {answer}  ({attempt['seconds'] * 1000:.0f} ms)"
+        told = "the same" if answer == before else answer
+        yield f"{_time(attempt['at'])}  {told}  ({attempt['seconds'] * 1000:.0f} ms)"
+        before = answer
 
 
 def trial(answer: Data) -> Sequence[str]:
@@ -104,11 +136,13 @@ def trial(answer: Data) -> Sequence[str]:
 
 def _trial(answer: Data) -> Iterator[str]:
     if "feed" in answer:
-        yield f"a feed: {answer['feed'] or 'without a title'}, {answer['entries']} entries"
+        entries = _number(answer["entries"], "entry", "entries")
+        yield f"a feed: {answer['feed'] or 'without a title'}, {entries}"
         yield "On the first reading none of them is saved, unless “start” says so. Later ones would go like this:"
-    for link in answer["links"]:
+    for number, link in enumerate(answer["links"]):
         decision = link["decision"]
-        yield ""
+        if number or "feed" in answer:
+            yield ""
         yield click.style(link["url"], bold=True) + _quoted(link["title"])
         yield from (f"  {line}" for line in _rules(link["rules"]))
         if decision["dropped_by"]:
@@ -124,7 +158,7 @@ def _trial(answer: Data) -> Iterator[str]:
 def checked(answer: Data) -> Sequence[str]:
     name = answer["file"] or "there is no rule file: every link goes to “reading”"
     counts = (
-        f"{answer['rules']} rules, {answer['feeds']} feeds, {answer['tests']} tests, "
+        f"{_number(answer['rules'], 'rule')}, {_number(answer['feeds'], 'feed')}, {_number(answer['tests'], 'test')}, "
         f"destinations: {', '.join(answer['destinations'])}"
     )
     return [f"{_good('ok')}  {name}", f"    {counts}", *(click.style(line, fg="yellow") for line in answer["warnings"])]
@@ -156,7 +190,17 @@ def resumed(answer: Data) -> Sequence[str]:
 
 
 def retried(answer: Data) -> Sequence[str]:
-    return [f"{answer['connection']}: {answer['retried']} links are sent once more"]
+    are = "is" if answer["retried"] == 1 else "are"
+    return [f"{answer['connection']}: {_number(answer['retried'], 'link')} {are} sent once more"]
+
+
+_IMPORTED = {
+    "added": ("added", "added"),
+    "tagged": ("was there and got new tags", "were there and got new tags"),
+    "known": ("was there", "were there"),
+    "sent": ("waits to be sent", "wait to be sent"),
+    "judged": ("went through the rules", "went through the rules"),
+}
 
 
 def imported(answer: Data) -> Sequence[str]:
@@ -168,31 +212,37 @@ def _imported(answer: Data) -> Iterator[str]:
         part = f"{row['part']}, " if row["part"] else ""
         yield f"{part}line {row['line']}: {_bad('not taken')}: {row['reason']}"
     if answer["bad"] > len(answer["bad_rows"]):
-        yield f"… and {answer['bad'] - len(answer['bad_rows'])} more rows that were not taken"
-    told = {
-        "added": "added",
-        "tagged": "were there and got new tags",
-        "known": "were there",
-        "sent": "wait to be sent",
-        "judged": "went through the rules",
-    }
-    counts = [f"{answer[name]} {meaning}" for name, meaning in told.items() if answer[name]]
+        more = _number(answer["bad"] - len(answer["bad_rows"]), "more row", "more rows")
+        yield f"… and {more} not taken"
+    counts = [_number(answer[name], *meaning) for name, meaning in _IMPORTED.items() if answer[name]]
     bad = [f"{answer['bad']} bad"] * bool(answer["bad"])
     yield f"{answer['file']}: {', '.join(counts + bad) or 'nothing in it'}"
 
 
 def exported(answer: Data) -> Sequence[str]:
-    return [f"{answer['items']} items in {'standard output' if answer['file'] == '-' else answer['file']}"]
+    return [f"{_number(answer['items'], 'item')} in {'standard output' if answer['file'] == '-' else answer['file']}"]
 
 
 def hooks(answer: Data) -> Sequence[str]:
     if not answer["hooks"]:
         return ["no hooks yet; with the owner's token any name is one: POST /hooks/NAME"]
-    return [
-        f"{hook['name']:20} {hook['kind']:18} {hook['auth']:18} {','.join(hook['methods']):14} {hook['address']}"
-        f"  ({hook['from']}){''.join(f'  {fact}: {paths[0]}' for fact, paths in hook['where'].items())}"
+    rows = [
+        (
+            hook["name"],
+            hook["kind"],
+            hook["auth"],
+            ",".join(hook["methods"]),
+            hook["address"],
+            hook["from"],
+            _where(hook),
+        )
         for hook in answer["hooks"]
     ]
+    return _columns(("name", "kind", "proof", "methods", "address", "from", "paths"), rows)
+
+
+def _where(hook: Data) -> str:
+    return ", ".join(f"{fact}: {paths[0]}" for fact, paths in hook["where"].items())
 
 
 def hook_added(answer: Data) -> Sequence[str]:
@@ -209,11 +259,19 @@ def hook_removed(answer: Data) -> Sequence[str]:
 def captured(answer: Data) -> Sequence[str]:
     if not answer["captured"]:
         return ["nothing came yet"]
-    return [
-        f"{request['id']:6}  {_time(request['received'])}  {request['hook'] or '(save)':20} {request['method']:5}"
-        f" {request['bytes']:7} bytes  {request['state']}{'  ' + request['reason'] if request['reason'] else ''}"
+    rows = [
+        (
+            str(request["id"]),
+            _time(request["received"]),
+            request["hook"] or "(save)",
+            request["method"],
+            str(request["bytes"]),
+            request["state"],
+            request["reason"],
+        )
         for request in answer["captured"]
     ]
+    return _columns(("number", "received", "hook", "method", "bytes", "state", "reason"), rows)
 
 
 def learned(answer: Data) -> Sequence[str]:
@@ -243,7 +301,7 @@ def users(answer: Data) -> Sequence[str]:
 
 
 def _user(user: Data) -> str:
-    notes = ["the owner"] * user["owner"] + [f"{user['tokens']} tokens"] * bool(user["tokens"])
+    notes = ["the owner"] * user["owner"] + [_number(user["tokens"], "token")] * bool(user["tokens"])
     since = f"since {_day(user['since'])}" if user["since"] else "no password"
     return f"{user['name']:20}  {', '.join([since, *notes])}"
 
@@ -253,7 +311,7 @@ def user_added(answer: Data) -> Sequence[str]:
 
 
 def password_changed(answer: Data) -> Sequence[str]:
-    return [f"{answer['name']} has a new password; {answer['tokens']} tokens stay valid"]
+    return [f"{answer['name']} has a new password; {_number(answer['tokens'], 'token stays', 'tokens stay')} valid"]
 
 
 def user_removed(answer: Data) -> Sequence[str]:
@@ -277,9 +335,8 @@ def token_revoked(answer: Data) -> Sequence[str]:
 
 
 def apps(answer: Data) -> Sequence[str]:
-    return [f"{app['consumer_key']:40}  {app['permissions']:3}  {app['name']}" for app in answer["apps"]] or [
-        "no application was added"
-    ]
+    rows = [(app["consumer_key"], app["permissions"], app["name"]) for app in answer["apps"]]
+    return _columns(("consumer key", "may", "name"), rows) or ["no application was added"]
 
 
 def app_added(answer: Data) -> Sequence[str]:
@@ -312,7 +369,8 @@ def rules_compared(answer: Data) -> Sequence[str]:
 
 
 def _rules_compared(answer: Data) -> Iterator[str]:
-    yield f"{answer['differing']} of {answer['links']} links would go differently: {_counts(answer['kinds'])}"
+    links = _number(answer["links"], "link")
+    yield f"{answer['differing']} of {links} would go differently: {_counts(answer['kinds'])}"
     for link in answer["shown"]:
         yield click.style(link["url"], bold=True) + _quoted(link["title"])
         yield from (f"  {kind:8} {_listed(was)} -> {_listed(now)}" for kind, (was, now) in link["changes"].items())
@@ -326,17 +384,19 @@ def _listed(value: Any) -> str:
 
 def rules_applied(answer: Data) -> Sequence[str]:
     went = f"{answer['changed']} changed" if answer["done"] else "wanted at " + _counts(answer["to"])
-    lines = [f"{answer['links']} links looked at, {went}"]
+    lines = [f"{_number(answer['links'], 'link')} looked at, {went}"]
     if answer["dropped"]:
-        lines.append(f"{answer['dropped']} kept ones would be dropped now: they stay where they are")
+        stay = "it stays where it is" if answer["dropped"] == 1 else "they stay where they are"
+        lines.append(f"{_number(answer['dropped'], 'kept link')} would be dropped now: {stay}")
     return lines
 
 
 def trash(answer: Data) -> Sequence[str]:
-    return [
-        f"{link['id']:6}  {_time(link['received'])}  {link['url']}{_quoted(link['title'])}  ({link['reason']})"
+    rows = [
+        (str(link["id"]), _time(link["received"]), link["reason"], link["url"] + _quoted(link["title"]))
         for link in answer["dropped"]
-    ] or ["the trash is empty"]
+    ]
+    return _columns(("number", "received", "dropped by", "link"), rows) or ["the trash is empty"]
 
 
 def rescued(answer: Data) -> Sequence[str]:
@@ -344,10 +404,11 @@ def rescued(answer: Data) -> Sequence[str]:
 
 
 def held(answer: Data) -> Sequence[str]:
-    return [
-        f"{link['id']:6}  {link['connection']:10}  {link['url']}{_quoted(link['title'])}  ({link['because']})"
+    rows = [
+        (str(link["id"]), link["connection"], link["because"], link["url"] + _quoted(link["title"]))
         for link in answer["held"]
-    ] or ["nothing is held"]
+    ]
+    return _columns(("number", "goes to", "held by", "link"), rows) or ["nothing is held"]
 
 
 def released(answer: Data) -> Sequence[str]:
@@ -356,6 +417,19 @@ def released(answer: Data) -> Sequence[str]:
 
 def _counts(counts: Mapping[str, int], named: Mapping[str, str] = {}) -> str:
     return ", ".join(f"{number} {named.get(state, state)}" for state, number in counts.items()) or "nothing yet"
+
+
+def _number(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def _columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows below small headings, each column as wide as what is in it; nothing when there are no rows."""
+    if not rows:
+        return []
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lined = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in (head, *rows)]
+    return [click.style(lined[0], dim=True), *lined[1:]]
 
 
 def _origin(arrival: Data) -> str:

@@ -62,6 +62,51 @@ def test_why_of_an_unknown_link_is_exit_1(run: Run) -> None:
     assert (result.exit_code, "never saved" in result.output) == (1, True)
 
 
+def test_why_of_an_imported_link_says_that_it_is_on_the_list(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("https://a.example/1\n")
+    assert "1 added" in run("import", "list.txt").output
+    result = run("why", "https://a.example/1")
+    assert (result.exit_code, "is on the list since" in result.stdout) == (0, True)
+    assert "never saved" not in result.stdout
+
+
+def test_looking_while_nothing_runs_says_so_to_people_only(run: Run) -> None:
+    notice = "pocket-bridge is not running; this is what lies in data"
+    assert notice in run("status").stderr
+    assert notice not in run("status", "--json").output
+
+
+@pytest.mark.parametrize("typed", ["example.org/page", "www.example.org", "example.org:8443/?q=1"])
+def test_an_address_typed_without_its_scheme_is_taken_as_https(run: Run, typed: str) -> None:
+    result = run("add", typed)
+    assert (result.exit_code, f"saved: https://{typed}" in result.output) == (0, True)
+    assert run("why", typed).exit_code == 0
+
+
+@pytest.mark.parametrize("typed", ["localhost", "example.org and more", "ann@example.org", "1.5", "ftp://example.org/"])
+def test_what_may_be_no_address_gets_no_scheme(run: Run, typed: str) -> None:
+    assert run("add", typed).exit_code == 1
+
+
+@pytest.mark.parametrize("command", ["send", "give-up"])
+def test_letting_go_what_is_not_held_fails(run: Run, command: str) -> None:
+    result = run("held", command, "99")
+    assert (result.exit_code, "1 of these numbers is not held" in result.output) == (1, True)
+
+
+def test_an_empty_rule_file_is_a_rule_file(run: Run, tmp_path: Path) -> None:
+    assert "there is no rule file" in run("check").output
+    (tmp_path / "rules.yaml").touch()
+    assert "ok  rules.yaml" in run("check").output
+
+
+def test_the_example_file_works_as_it_is(run: Run, tmp_path: Path) -> None:
+    example = Path(__file__).resolve().parents[1] / "rules.yaml.example"
+    (tmp_path / "rules.yaml").write_text(example.read_text())
+    assert run("check").exit_code == 0
+    assert run("add", "https://arxiv.org/abs/1").output.startswith("saved: https://arxiv.org/abs/1 #paper")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -376,6 +376,39 @@ def test_an_export_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None
     assert (result.exit_code, "cannot be written" in result.output) == (2, True)
 
 
+def test_an_export_into_a_folder_is_wrong_use(tmp_path: Path) -> None:
+    for folder in (".", str(tmp_path)):
+        result = command(tmp_path, "export", folder)
+        assert (result.exit_code, "is a folder: name a file" in result.output) == (2, True)
+
+
+def test_a_file_that_is_there_is_replaced_only_when_asked(tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    out.write_text("mine")
+    result = command(tmp_path, "export", str(out))
+    assert (result.exit_code, out.read_text()) == (2, "mine")
+    assert "--force replaces it" in result.output
+    assert command(tmp_path, "export", str(out), "--force").exit_code == 0
+    assert out.read_text() != "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "begins"),
+    [
+        ("a.html", [], b"<!DOCTYPE"),
+        ("a.ZIP", [], b"PK"),
+        ("a.json", [], b"{"),
+        ("a", [], b"PK"),
+        ("a.json", ["--format", "html"], b"<!DOCTYPE"),
+    ],
+)
+def test_the_name_says_the_format_when_nobody_else_does(
+    tmp_path: Path, name: str, options: list[str], begins: bytes
+) -> None:
+    assert command(tmp_path, "export", str(tmp_path / name), *options).exit_code == 0
+    assert (tmp_path / name).read_bytes().lstrip(b"[").startswith(begins)
+
+
 def test_a_file_that_is_broken_off_in_the_middle_is_not_left_behind(tmp_path: Path) -> None:
     def failing(_command: str, _arguments: Any) -> Any:
         raise ConfigError("stopped")

@@ -58,6 +58,8 @@ _CUT_NOTE = "the address may be cut short: an “&” in it was not encoded as %
 _BROKEN_JSON = "the body is not JSON that can be read; only addresses were taken from it"
 _BROKEN_MULTIPART = "the body is not valid multipart/form-data; it was read as far as it goes"
 
+_MANY_FIELDS = f"only the first {_MOST_FIELDS} fields were read"
+
 _DEEPEST_ELEMENT = 64
 _XML_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
 
@@ -127,12 +129,12 @@ def xml_value(text: str) -> Any:
     try:
         # Inside a root of ours a document type is a syntax error.
         parser.Parse(f"<r>{_XML_DECLARATION.sub('', text)}</r>", True)
-    except (expat.ExpatError, UnicodeEncodeError, _TooDeep):
+    except (expat.ExpatError, UnicodeEncodeError, _TooMuch):
         return None
     return tree.value
 
 
-class _TooDeep(Exception):  # noqa: N818
+class _TooMuch(Exception):  # noqa: N818
     pass
 
 
@@ -141,11 +143,13 @@ class _Tree:
 
     def __init__(self) -> None:
         self.value: Any = None
+        self._values = 0
         self._open: list[tuple[dict[str, list[Any]], list[str]]] = []
 
     def begin(self, _name: str, attributes: dict[str, str]) -> None:
-        if len(self._open) > _DEEPEST_ELEMENT:
-            raise _TooDeep
+        self._values += 1 + len(attributes)
+        if len(self._open) > _DEEPEST_ELEMENT or self._values > _MOST_VALUES:
+            raise _TooMuch
         named = {_local(name): [value] for name, value in attributes.items() if not name.startswith("xmlns")}
         self._open.append((named, []))
 
@@ -201,19 +205,26 @@ def _rescued(text: str) -> Any:
 def _multipart(body: bytes, content_type: str) -> Content:
     fields: list[tuple[str, str]] = []
 
+    def keep(field: tuple[str, str]) -> None:
+        if len(fields) >= _MOST_FIELDS:
+            raise _TooMuch
+        fields.append(field)
+
     def on_field(field: Field) -> None:
-        fields.append(_part(field.field_name, field.value, field.content_type))
+        keep(_part(field.field_name, field.value, field.content_type))
 
     def on_file(file: File) -> None:
         is_text = (file.content_type or "").startswith(("text/", "application/json"))
         file.file_object.seek(0)
-        fields.append(_part(file.field_name, file.file_object.read() if is_text else b"", file.content_type))
+        keep(_part(file.field_name, file.file_object.read() if is_text else b"", file.content_type))
 
     headers = {"Content-Type": content_type.encode("latin-1", "replace")}
     try:
         parse_form(headers, io.BytesIO(body), on_field, on_file)
     except FormParserError:
         return Content(_gathered(fields) or _rescued(_decoded(body, "")), (_BROKEN_MULTIPART,))
+    except _TooMuch:
+        return Content(_gathered(fields), (_MANY_FIELDS,))
     if not fields:
         return Content(_rescued(_decoded(body, "")), (_BROKEN_MULTIPART,))
     return Content(_gathered(fields))

@@ -9,7 +9,7 @@ import hmac
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -26,7 +26,7 @@ _TIME = re.compile(r"[0-9]{1,12}")
 _HEX_KEY = re.compile(rb"[0-9a-fA-F]{64}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: `fields` is kept
 class Knock:
     """What a request brings to the door. `token` is what stood in its path, `now` when it came."""
 
@@ -34,6 +34,13 @@ class Knock:
     body: bytes
     token: str = ""
     now: float
+
+    @cached_property
+    def fields(self) -> Mapping[str, Any]:
+        """What the body says, read once: nobody has proven anything yet."""
+        types = self.headers.getlist("content-type")
+        value = content(self.body, "".join(types)).value if len(types) <= 1 else None
+        return value if isinstance(value, Mapping) else {}
 
 
 Check = Callable[[Knock, bytes, str], bool]
@@ -154,12 +161,9 @@ def _single(knock: Knock, name: str) -> bytes:
 
 
 def _field(knock: Knock, name: str) -> bytes:
-    fields = content(knock.body, knock.headers.get("content-type", "")).value
-    value = fields.get(name) if isinstance(fields, Mapping) else None
     # Mailgun's inbound JSON has them one level down.
-    inner = fields.get("signature") if isinstance(fields, Mapping) else None
-    if isinstance(inner, Mapping):
-        value = inner.get(name)
+    inner = knock.fields.get("signature")
+    value = inner.get(name) if isinstance(inner, Mapping) else knock.fields.get(name)
     return value.encode("utf-8", "replace") if isinstance(value, str) else b""
 
 

@@ -30,7 +30,8 @@ class Kind:
 
     `event`: headers and paths whose texts, joined by “.”, name what happened. `ignored`: events that hold nothing to
     save. `where`: event (or its first part, or "") -> paths; `find` reads what no path reaches. `ids`: headers with a
-    delivery's id, `id_paths`: its parts in the body. `own`: its secret is the service's, not made by us.
+    delivery's id, `id_paths`: its parts in the body, in the object `id_within` where there is one. `own`: its secret
+    is the service's, not made by us.
     """
 
     auth: str = "bearer"
@@ -42,6 +43,7 @@ class Kind:
     find: Finder = find
     ids: Sequence[str] = _DELIVERY_IDS
     id_paths: Sequence[str] = ()
+    id_within: str = ""
     methods: frozenset[str] = frozenset({"POST", "PUT"})
     handshake: Handshake | None = None
     statuses: Statuses = field(default_factory=lambda: STATUSES)
@@ -50,6 +52,11 @@ class Kind:
     def event_of(self, headers: Mapping[str, str], value: Any) -> str:
         parts = (headers.get(name) or text_at(value, name) for name in self.event)
         return ".".join(part for part in parts if part)
+
+    def id_in(self, value: Any) -> list[str]:
+        """The parts of a delivery's id as its body says them."""
+        inner = value.get(self.id_within) if isinstance(value, Mapping) else None
+        return [text_at(inner if isinstance(inner, Mapping) else value, path) for path in self.id_paths]
 
     def ignores(self, event: str) -> bool:
         return bool(self.ignored & {event, event.partition(".")[0], f"*.{event.rpartition('.')[2]}"})
@@ -180,15 +187,16 @@ def _labels(categories: Iterable[str]) -> Iterable[str]:
 _HASHTAG = re.compile(r"(?:^|\s)#([^\s#.,;:!?]+)")
 _FORWARDED = re.compile(r"\A(?:(?:fwd?|wg|tr|re|aw)\s*:\s*)+", re.IGNORECASE)
 _HREF = re.compile(r"""href\s*=\s*["']?(https?://[^"'\s>]+)""", re.IGNORECASE)
-_PLUS = re.compile(r"\+([^@>]+)@")
+_PLUS = re.compile(r"\+([^@>+]{1,64})@")
+_LONGEST_LINE = 1000
 
 
 def _letter(texts: Sequence[str], pages: Sequence[str], subjects: Sequence[str], plus: Sequence[str]) -> Finder:
     """Links in the first text with some, else in the HTML; `#words` of the subject and NAME of me+NAME@ are tags."""
 
     def read(value: Any) -> list[Found]:
-        subject = _first(value, subjects)
-        given = _first(value, plus)
+        subject = _first(value, subjects)[:_LONGEST_LINE]
+        given = _first(value, plus)[:_LONGEST_LINE]
         alias = _PLUS.search(given)
         tags = [*_HASHTAG.findall(subject), *([alias.group(1) if alias else given] if given and _is_tag(given) else [])]
         title = _FORWARDED.sub("", _HASHTAG.sub("", subject)).strip()
@@ -307,7 +315,9 @@ KINDS: Mapping[str, Kind] = {
         auth="mailgun",
         own=True,
         find=_letter(("stripped-text", "body-plain"), ("stripped-html", "body-html"), ("subject",), ("recipient",)),
+        ids=(),  # a header is not signed, the token is
         id_paths=("token",),
+        id_within="signature",
         statuses={**STATUSES, "accepted": 200, "kept": 406},
     ),
     # https://postmarkapp.com/developer/webhooks/inbound-webhook: 403 ends its retries.

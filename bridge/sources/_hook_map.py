@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bridge.link import tidy
 from bridge.rules import LONGEST_PATH, path_of, steps_of, walk
 from bridge.sources._finder import DEEPEST, Found, carried, find, tag_names
 
@@ -62,6 +63,8 @@ def proposal(value: Any, found: Sequence[Found]) -> dict[str, str]:
     proposed: dict[str, str] = {}
     reachable = ((steps, leaf) for steps, leaf in leaves_of(value) if 0 < len(steps) <= LONGEST_PATH)
     for steps, leaf in reachable:
+        if any(tidy(step) != step for step in steps if step):
+            continue  # a key nobody could copy from a terminal
         for fact, text in wanted.items():
             if text and fact not in proposed and isinstance(leaf, str) and _says(leaf, text, fact):
                 proposed[fact] = path_of(steps)
@@ -135,7 +138,7 @@ def _says(leaf: str, text: str, fact: str) -> bool:
 def _contents(value: Any) -> str:
     match value:
         case Mapping():
-            return ", ".join(str(key)[:40] for key in list(value)[:10]) or "nothing"
+            return ", ".join(tidy(str(key))[:40] for key in list(value)[:10]) or "nothing"
         case list():
             return f"a list of {len(value)}"
         case _:

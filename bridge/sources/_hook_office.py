@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from bridge.errors import ConfigError, InvalidArrival
+from bridge.link import printable, tidy
 from bridge.ports import Arrival, Inbox, Key
 from bridge.rules import path_of
 from bridge.sources._finder import find
@@ -137,22 +138,26 @@ def _outline(kept: Mapping[str, Any]) -> dict[str, Any]:
         "hook": request.hook,
         "kind": request.kind,
         "method": request.method,
-        "content_type": request.content_type,
+        "content_type": tidy(request.content_type),
         "bytes": len(request.body),
     }
 
 
 def _shown(request: HookRequest, said: Said) -> dict[str, Any]:
-    leaves = ((path_of(steps), leaf) for steps, leaf in leaves_of(said.body) if isinstance(leaf, str) and leaf)
-    fields = [[path, leaf[:LONGEST_SHOWN]] for path, leaf in _first(leaves, MOST_SHOWN)]
+    leaves = ((tidy(path_of(steps)), leaf) for steps, leaf in leaves_of(said.body) if isinstance(leaf, str) and leaf)
+    fields = [[path, tidy(leaf)[:LONGEST_SHOWN]] for path, leaf in _first(leaves, MOST_SHOWN)]
     return {
         "method": request.method,
-        "content_type": request.content_type,
-        "query": dict(said.query),
-        "event": said.event,
+        "content_type": tidy(request.content_type),
+        "query": {tidy(name): _tidied(value) for name, value in said.query.items()},
+        "event": tidy(said.event),
         "fields": fields,
         "notes": list(said.notes),
     }
+
+
+def _tidied(value: str | list[str]) -> str | list[str]:
+    return tidy(value) if isinstance(value, str) else [tidy(one) for one in value]
 
 
 def _first(pairs: Iterable[tuple[str, str]], most: int) -> Iterable[tuple[str, str]]:
@@ -165,7 +170,7 @@ def _tried(request: HookRequest) -> dict[str, Any]:
         reading = read([arrival])
     except InvalidArrival as nothing:
         return {"links": [], "error": str(nothing)}
-    links = [{fact: getattr(link, fact) for fact in FACTS} for link in reading.sightings]
+    links = [{fact: getattr(link, fact) for fact in FACTS} | {"url": printable(link.url)} for link in reading.sightings]
     return {"links": links, "error": "; ".join(reading.notes) if not links else ""}
 
 

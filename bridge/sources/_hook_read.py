@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bridge.errors import InvalidArrival
@@ -11,7 +11,7 @@ from bridge.link import Sighting, printable, tidy
 from bridge.ports import DAY, HOUR, Arrival, Key, Reading
 from bridge.sources._body import content, form, json_value
 from bridge.sources._finder import Found, described, find
-from bridge.sources._hook_kinds import KINDS, Kind, text_at
+from bridge.sources._hook_kinds import KINDS, Kind
 from bridge.sources._hook_map import dead_ends, mapped
 from bridge.sources._request import DELIVERY_IDS, HookRequest, from_raw
 
@@ -48,9 +48,9 @@ def key_of(request: HookRequest, *, signed: bool) -> Key:
     """What the request is known by. A signed one without an id stays known as long as one with: it may be a replay."""
     kind = kind_of(request)
     ids = kind.ids if request.kind != "generic" else DELIVERY_IDS
-    paths = kind.id_paths or (("source", "id") if "cloudevents+json" in request.content_type else ())
-    said = said_by(request).body if paths else None
-    in_body = [text_at(said, path) for path in paths]
+    if not kind.id_paths and "cloudevents+json" in request.content_type:
+        kind = replace(kind, id_paths=("source", "id"))
+    in_body = kind.id_in(said_by(request).body) if kind.id_paths else []
     return request.key_by(ids, in_body if in_body and all(in_body) else (), 7 * DAY if signed else HOUR)
 
 

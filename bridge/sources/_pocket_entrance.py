@@ -24,6 +24,8 @@ WRONG_PASSWORDS = 20
 MOST_REMEMBERED = 256
 
 _DERIVATIONS = 2  # at once: each takes a core and 16 MiB
+MOST_WAITING = 64
+"""Passwords waiting to be derived; who comes then is told to come back."""
 
 _RIGHTS = {"a": "add", "m": "modify", "d": "retrieve"}
 
@@ -60,6 +62,7 @@ class Entrance:
         self._apps = apps
         self._failures = Hourly(WRONG_PASSWORDS, clock)
         self._derivations = asyncio.Semaphore(_DERIVATIONS)
+        self._waiting = 0
         self._salt = secrets.token_bytes(32)
         self._remembered: dict[bytes, None] = {}
 
@@ -94,7 +97,7 @@ class Entrance:
     async def person(self, username: str, password: str) -> str:
         """The account of who proves to be its person. An application's token does not: it must not admit others.
 
-        Raises BadRequest: wrong, or too many wrong ones before.
+        Raises BadRequest: wrong, or too many wrong ones before; 503 when too many are being looked at.
         """
         name = username.lower()
         if name == OWNER and _same(password, self._owner):
@@ -109,15 +112,25 @@ class Entrance:
         mark = self._mark(name, password, stored)
         if mark in self._remembered:
             return True
-        if not self._failures.left(name):
+        if self._waiting >= MOST_WAITING:
+            words = "Too many people sign in at once; try again in a moment."
+            raise BadRequest(words, status=503, code=199, headers={"Retry-After": "5"})
+        # Counted as wrong until it has proved right: guesses that come at once are as many as those one by one.
+        if not self._failures.take(name):
             return False
-        async with self._derivations:
-            fits = await asyncio.to_thread(passwords.fits, password, stored)
+        fits = await self._derived(mark, password, stored)
         if fits:
             self._remember(mark)
-        else:
-            self._failures.take(name)
+            self._failures.give_back(name)
         return fits
+
+    async def _derived(self, mark: bytes, password: str, stored: str) -> bool:
+        self._waiting += 1
+        try:
+            async with self._derivations:
+                return mark in self._remembered or await asyncio.to_thread(passwords.fits, password, stored)
+        finally:
+            self._waiting -= 1
 
     def _inner_account(self, access_token: str) -> str:
         secret, _, account = access_token.partition("/")

@@ -24,6 +24,11 @@ class Hourly:
         self._taken[who] += 1
         return True
 
+    def give_back(self, who: str) -> None:
+        """Takes one back that was counted, unless the hour is over."""
+        if self.left(who) < self.most:
+            self._taken[who] -= 1
+
     def left(self, who: str) -> int:
         hour = int(self._clock() // _HOUR)
         if hour != self._hour:

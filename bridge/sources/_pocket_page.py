@@ -7,9 +7,11 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from urllib.parse import urlsplit
 
 from starlette.responses import HTMLResponse
+
+from bridge.errors import InvalidArrival
+from bridge.link import host
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c1b22; --soft: #5b5866; --paper: #fff; --ground: #f4f2ee; --line: #d9d5cd;
@@ -103,8 +105,10 @@ def _scheme(uri: str) -> str:
 
 
 def _place(uri: str) -> str:
-    """What a person can make of the address."""
+    """What a person can make of the address: of a web page the host that a browser goes to."""
+    if _scheme(uri).lower() not in ("http", "https"):
+        return f"the application ({_scheme(uri)}:)"
     try:
-        return urlsplit(uri).netloc or f"the application ({_scheme(uri)}:)"
-    except ValueError:
+        return host(uri)
+    except InvalidArrival:
         return "the application"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote
@@ -31,6 +31,12 @@ Parameters = Mapping[str, Any]
 
 MOST_ITEMS = 5000
 """The most a client may ask for by `count`; without a count it gets everything."""
+
+MOST_ACTIONS = 10_000
+"""In one batch."""
+
+LONGEST_SEARCH = 200
+"""Characters of a text, a tag or a domain that is looked for."""
 
 NOTED = frozenset(
     "opened_item left_item opened_app closed_app item_position scrolled recent_search shared_to pv pv_wt pv_ab".split()
@@ -266,7 +272,13 @@ def actions(asked: Parameters, now: int) -> list[Action | Problem | Noted]:
         value = [value]
     if not isinstance(value, list) or not value:
         raise BadRequest("actions must be a list of at least one action")
+    _check_number(value, "actions")
     return [_action(entry, now) for entry in value]
+
+
+def _check_number(entries: Collection[Any], name: str) -> None:
+    if len(entries) > MOST_ACTIONS:
+        raise BadRequest(f"{name} may hold {MOST_ACTIONS} entries, and these are {len(entries)}: send them in parts")
 
 
 def _unwrapped(encoded: str) -> Any:
@@ -359,6 +371,8 @@ def _entries(value: Any, group: str) -> list[Any]:
     for _ in range(_MOST_ENCODINGS):
         if isinstance(value, str) and value:
             value = _unwrapped(value)
+    if isinstance(value, list | dict):
+        _check_number(value, group)
     match value:
         case None | "":
             return []
@@ -391,13 +405,13 @@ def since(asked: Parameters) -> int:
 
 def query(asked: Parameters) -> Query:
     """What a call of /v3/get asks the list."""
-    search = text(asked.get("search"))
+    search = _sought(asked, "search")
     return Query(
         status=_choice(asked, "state", _STATES, "all"),
         favorite=flag(asked, "favorite"),
-        tag=tidy(text(asked.get("tag"))),
+        tag=tidy(_sought(asked, "tag")),
         search=search,
-        domain=text(asked.get("domain")).removeprefix("www."),
+        domain=_sought(asked, "domain").removeprefix("www."),
         since=since(asked),
         updated_before=_seconds(number(asked, "updatedBefore") or 0),
         sort=_choice(asked, "sort", _SORTS, "newest"),
@@ -406,6 +420,13 @@ def query(asked: Parameters) -> Query:
         total=bool(flag(asked, "total")),
         taglist=bool(flag(asked, "taglist")) or bool(flag(asked, "forcetaglist")),
     )
+
+
+def _sought(asked: Parameters, name: str) -> str:
+    word = text(asked.get(name))
+    if len(word) > LONGEST_SEARCH:
+        raise BadRequest(f"{name} may have {LONGEST_SEARCH} characters")
+    return word
 
 
 def _choice(asked: Parameters, name: str, known: Mapping[str, Any], default: str) -> Any:

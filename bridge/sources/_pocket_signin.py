@@ -15,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bridge.accounts import Accounts, SignIn, fingerprint, new_secret
+from bridge.errors import InvalidArrival
+from bridge.link import host
 from bridge.ports import OWNER
 from bridge.sources import _pocket_page as page
 from bridge.sources import _pocket_reply as reply
@@ -27,8 +29,13 @@ COOKIE = "sign-in"
 LONGEST_REDIRECT = 2000
 LONGEST_STATE = 1000
 
-_REDIRECT = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:[^\s\x00-\x20\x7f]*")
+_REDIRECT = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:[^\s\x00-\x20\x7f\\]*")
+_USER_IN_IT = re.compile(r"[^:]*://[^/?#]*@")
+_WEB = re.compile(r"https?:", re.IGNORECASE)
+_WEB_WITH_HOST = re.compile(r"https?://[^/?#]", re.IGNORECASE)
 _NO_PLACES = ("javascript", "data", "vbscript", "file", "blob", "about")
+
+_HERE = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?", re.IGNORECASE)
 
 
 class SignInDesk:
@@ -120,7 +127,9 @@ class SignInDesk:
         username = text(asked.get("username"))[:20]
         try:
             account = await self._entrance.person(username, text(asked.get("password")))
-        except BadRequest:
+        except BadRequest as refusal:
+            if refusal.status >= 500:
+                raise
             words = "The name or the password is wrong, or there were too many wrong ones this hour."
             return await self._question(request, code, sign_in, username=username, problem=words)
         return await self._decide(code, sign_in, account, approved=True)
@@ -181,19 +190,34 @@ def _redirect(asked: Parameters) -> str:
     redirect_uri = text(asked.get("redirect_uri"))
     if not redirect_uri:
         raise BadRequest("Missing redirect url.", code=140)
-    is_place = _REDIRECT.fullmatch(redirect_uri) and redirect_uri.partition(":")[0].lower() not in _NO_PLACES
-    if not is_place or len(redirect_uri) > LONGEST_REDIRECT:
+    if len(redirect_uri) > LONGEST_REDIRECT or not _is_place(redirect_uri):
         raise BadRequest("Invalid redirect uri.", code=181)
     return redirect_uri
+
+
+def _is_place(uri: str) -> bool:
+    """Nothing that runs, and nothing that reads as another place than the one a browser goes to."""
+    if not _REDIRECT.fullmatch(uri) or uri.partition(":")[0].lower() in _NO_PLACES or _USER_IN_IT.match(uri):
+        return False
+    return not _WEB.match(uri) or (bool(_WEB_WITH_HOST.match(uri)) and _has_host(uri))
+
+
+def _has_host(uri: str) -> bool:
+    try:
+        return bool(host(uri))
+    except InvalidArrival:
+        return False
 
 
 def _state(asked: Parameters) -> Any:
     """The application's own, whatever it is; one client sends an object."""
     state = asked.get("state")
     try:
-        length = len(json.dumps(state))
+        length = len(json.dumps(state, allow_nan=False))
     except RecursionError:
         length = LONGEST_STATE + 1
+    except ValueError:
+        raise BadRequest("state holds a number that JSON does not know") from None
     if length > LONGEST_STATE:
         raise BadRequest(f"state may have {LONGEST_STATE} characters")
     return state
@@ -217,6 +241,12 @@ def _encoded(request: Request, answer: Mapping[str, Any]) -> Response:
 
 def _is_from_here(request: Request) -> bool:
     """Opened by a person or a script on this machine: neither by another site's page nor through a proxy."""
+    here, referer = request.headers.get("host", ""), request.headers.get("referer", "")
+    # A page of any site can have a name that leads to this machine; browsers send no Sec-Fetch-Site to such a name.
+    if not _HERE.fullmatch(here):
+        return False
+    if referer and not referer.startswith((f"http://{here}/", f"https://{here}/")):
+        return False
     site = request.headers.get("sec-fetch-site", "none")
     through = {"forwarded", "x-forwarded-for", "x-real-ip", "via"} & set(request.headers.keys())
     return site == "none" and not through and "origin" not in request.headers

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from bridge.sources._body import form
@@ -28,6 +29,8 @@ _HEADERS = {
 
 # In the order a browser fills them: what it shares is a page (url), or a text with the address in it.
 _SHARED = ("url", "text", "title")
+
+_PLACE = re.compile(r"\[(url|title|tags|note)\]")
 
 MANIFEST = {
     "name": "pocket-bridge",
@@ -49,6 +52,7 @@ MANIFEST = {
 def routes() -> list[Route]:
     """What belongs to the page; the page itself is `page`."""
     return [
+        Route("/", _here, methods=["GET"]),
         Route("/save/manifest.webmanifest", _manifest, methods=["GET"]),
         Route("/save/save.js", _file("save.js", "text/javascript"), methods=["GET"]),
         Route("/save/save.css", _file("save.css", "text/css"), methods=["GET"]),
@@ -56,14 +60,19 @@ def routes() -> list[Route]:
     ]
 
 
+async def _here(_: Request) -> Response:
+    """Whoever opens the bare address in a browser finds the page."""
+    return RedirectResponse("/save", 302)
+
+
 async def page(request: Request) -> Response:
     """Shows what would be saved and a button. Opening it saves nothing: links are opened by machines, too."""
     link = shared(request.scope["query_string"])
     template = (_STATIC / "save.html").read_text("utf-8")
     values = {"url": link.url, "title": link.title, "tags": ", ".join(link.tags), "note": link.note}
-    for name, value in values.items():
-        template = template.replace(f"[{name}]", html.escape(value), 1)
-    return Response(template, media_type="text/html", headers=_HEADERS)
+    # All at once: what one field says is not looked through for the next.
+    filled = _PLACE.sub(lambda place: html.escape(values[place[1]]), template)
+    return Response(filled, media_type="text/html", headers=_HEADERS)
 
 
 def shared(query: bytes) -> Found:

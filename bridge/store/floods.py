@@ -38,12 +38,13 @@ class Tally:
         return known and number >= LEAST and number > FACTOR * self.usual(today)
 
 
-def guarded(tx: Tx, decision: Decision, now: float) -> Decision:
+def guarded(tx: Tx, account: str, decision: Decision, now: float) -> Decision:
     """The decision, counted; held, even if it was to drop, while one of its rules applies far oftener than usual."""
     today = int(now // DAY)
     for rule in decision.matched:
-        tally = _tally(tx, rule, today).counted(today)
-        _keep(tx, rule, tally)
+        scope = f"rule:{account}:{rule}"
+        tally = _tally(tx, scope, today).counted(today)
+        _keep(tx, scope, tally)
         if tally.floods(today) and not decision.held_by:
             often = f"it applied {tally.days[today]} times today, usually {tally.usual(today):.1f}"
             to = decision.to or (READING,)
@@ -51,16 +52,16 @@ def guarded(tx: Tx, decision: Decision, now: float) -> Decision:
     return decision
 
 
-def _tally(tx: Tx, rule: str, today: int) -> Tally:
-    row = tx.execute("SELECT value FROM progress WHERE scope = ?", (f"rule:{rule}",)).fetchone()
+def _tally(tx: Tx, scope: str, today: int) -> Tally:
+    row = tx.execute("SELECT value FROM progress WHERE scope = ?", (scope,)).fetchone()
     if row is None:
         return Tally(today, {})
     first, days = json.loads(row[0])
     return Tally(first, {day: number for day, number in days})  # noqa: C416 - pairs, from JSON
 
 
-def _keep(tx: Tx, rule: str, tally: Tally) -> None:
+def _keep(tx: Tx, scope: str, tally: Tally) -> None:
     tx.execute(
         "INSERT INTO progress (scope, value) VALUES (?, ?) ON CONFLICT (scope) DO UPDATE SET value = excluded.value",
-        (f"rule:{rule}", json.dumps([tally.first, list(tally.days.items())])),
+        (scope, json.dumps([tally.first, list(tally.days.items())])),
     )

@@ -223,9 +223,9 @@ def _said_before(tx: Tx, arrival: Arrival, sighting: Sighting) -> bool:
 def _take(tx: Tx, arrival: Arrival, sighting: Sighting, decision: Decision, *, rule_set: str, now: float) -> bool:
     """Answers whether a delivery was made or changed by this sighting."""
     link = _link(tx, arrival.account, sighting.canonical, now)
-    decision = limits.limited(tx, link, decision, now)
+    decision = limits.limited(tx, arrival.account, link, decision, now)
     if sighting.source not in outbox.BULK:
-        decision = floods.guarded(tx, decision, now)
+        decision = floods.guarded(tx, arrival.account, decision, now)
     connections = dict.fromkeys((*sighting.settled, *decision.to))
     wish = partial(
         outbox.Wish,

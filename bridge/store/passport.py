@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bridge.ports import Passport, Report, Verdict
+from bridge.reading_list import ARCHIVED, DELETED
 from bridge.store import inbox, outbox, requests
 from bridge.store.sqlite import Tx
 
@@ -23,7 +24,14 @@ def passport(tx: Tx, account: str, canonical: str, given: str) -> Passport:
         refused=_arrivals(tx, account, given, "parked"),
         marked=_marked(tx, canonical),
         waiting=_arrivals(tx, account, given, "new"),
+        item=_item(tx, account, canonical),
     )
+
+
+def _item(tx: Tx, account: str, canonical: str) -> dict[str, Any] | None:
+    sql = "SELECT time_added, status FROM item WHERE account = ? AND canonical = ? AND status != ?"
+    row = tx.execute(sql, (account, canonical, DELETED)).fetchone()
+    return {"time_added": row[0], "archived": row[1] == ARCHIVED} if row else None
 
 
 def _sightings(tx: Tx, link: int) -> list[dict[str, Any]]:

@@ -108,6 +108,9 @@ class Limits:
             return _answer(431, f"more than {MOST_FIELDS} header fields")
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > address:
             return _answer(414, f"an address may have {address} bytes; send more in a body")
+        if {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}:
+            # A proxy may have gone by the one and we by the other: what follows could be anybody's.
+            return _answer(400, "a request has Content-Length or Transfer-Encoding, not both")
         if _declared(scope) > most:
             return _answer(413, f"a body may have {most} bytes")
         return None

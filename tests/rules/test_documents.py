@@ -43,6 +43,13 @@ def test_the_example_file_is_valid_and_its_tests_hold() -> None:
     assert failures(rule_file) == []
 
 
+def test_what_is_a_comment_in_the_example_file_is_valid_without_its_marks() -> None:
+    rule_file = load(re.sub(r"(?m)^# (?=hooks:|destinations:|  )", "", EXAMPLE), name="rules.yaml.example")
+    assert [hook.name for hook in rule_file.hooks] == ["releases", "shop", "door-bell"]
+    assert list(rule_file.destinations) == ["research"]
+    assert failures(rule_file) == []
+
+
 def test_every_rule_of_the_example_file_is_tried_by_its_tests() -> None:
     rule_file = load(EXAMPLE, name="rules.yaml.example")
     tried = {

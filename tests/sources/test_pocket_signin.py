@@ -377,6 +377,7 @@ async def test_a_page_that_is_sent_twice_is_answered_once(http: httpx.AsyncClien
 
 async def test_auto_approve_leads_back_without_asking(store: Store, clock: Clock) -> None:
     async with browser(face(store, clock, auto_approve=True)) as http:
+        http.headers["Host"] = "127.0.0.1:8080"
         code = await begin(http)
         assert (await redeem(http, code)).headers["x-error-code"] == "158"
 
@@ -399,6 +400,7 @@ async def test_auto_approve_is_not_for_other_sites_and_not_through_a_proxy(
     store: Store, clock: Clock, header: dict[str, str]
 ) -> None:
     async with browser(face(store, clock, auto_approve=True)) as http:
+        http.headers["Host"] = "127.0.0.1:8080"
         code = await begin(http)
         page = await http.get("/auth/authorize", params={"request_token": code}, headers=header)
 
