@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from bridge import rules
+from bridge.delivery import Settlement
 from bridge.errors import InvalidArrival
 from bridge.intake import MOST_ARRIVALS, Intake
 from bridge.link import Sighting
@@ -143,3 +144,18 @@ async def test_what_was_on_the_list_before_is_known_and_stays_when_the_message_i
     await store.take_back(1)
     [item] = (await store.find(OWNER, Query())).items
     assert (item.url, item.tags) == ("https://old.example/", ("mine",))
+
+
+async def test_a_link_that_was_deleted_on_the_list_comes_back_when_a_person_sends_it_again(store: Store) -> None:
+    add = Action(name="add", url="https://gone.example/")
+    for times in range(2):
+        await put(store, "https://gone.example/")
+        await intake(store).step()
+        [delivery] = await store.lease("reading", 10, idempotent=True)
+        assert not delivery.added
+        [result] = await store.apply(OWNER, [add])
+        await store.settle([(delivery, Settlement("delivered", "created", 1))])
+        assert result.created, times
+        await store.apply(OWNER, [Action(name="delete", url="https://gone.example/")])
+    passport = await store.passport(OWNER, "https://gone.example/", "")
+    assert [sighting["state"] for sighting in passport.sightings] == ["kept", "kept"]

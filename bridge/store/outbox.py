@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bridge.delivery import LEASE_SECONDS, Delivery, Settlement
-from bridge.link import Sighting
+from bridge.link import Sighting, canonical
 from bridge.ports import Gate
 from bridge.reading_list import DELETED
 from bridge.rules import READING, Decision
@@ -90,6 +90,9 @@ def want(tx: Tx, wish: Wish, now: float) -> Granted:
     number, had, state = row[0], tuple(json.loads(row[1])), row[2]
     added = tuple(tag for tag in wish.decision.tags if tag not in had)
     again = state in _ENDED
+    if state == "delivered" and _was_deleted(tx, wish):
+        tx.execute("UPDATE delivery SET added = 0, found = 0, sent_tags = '[]' WHERE id = ?", (number,))
+        again = True
     if again and wish.sighting.source not in _BY_HAND:
         return Granted(new=False, tags_added=())
     if wish.sighting.source not in BULK:
@@ -149,11 +152,17 @@ def _want_new(tx: Tx, wish: Wish, now: float) -> Granted:
     return Granted(new=found is None, tags_added=added)
 
 
+def _was_deleted(tx: Tx, wish: Wish) -> bool:
+    """A person took it off the embedded list and now sends it once more: to say “already saved” would be a lie."""
+    by_a_person = wish.sighting.source in ("cli", "save", "telegram")
+    return by_a_person and wish.connection == READING and _on_the_list(tx, wish) is None
+
+
 def _on_the_list(tx: Tx, wish: Wish) -> tuple[str, ...] | None:
     """The tags of the item, if the embedded list has the link already."""
     row = tx.execute(
         "SELECT id FROM item WHERE account = ? AND canonical = ? AND status <> ?",
-        (wish.account, wish.sighting.canonical, DELETED),
+        (wish.account, canonical(wish.decision.url or wish.sighting.url), DELETED),
     ).fetchone()
     if row is None:
         return None
