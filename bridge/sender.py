@@ -61,8 +61,9 @@ class Sender:
                     parts += [part[len(part) // 2 :], part[: len(part) // 2]]
             except DestinationError as error:
                 left = [delivery for unsent in (part, *reversed(parts)) for delivery in unsent]
+                left += [delivery for delivery, _ in refused]
                 await self._hold_back(left, error, time.monotonic() - began)
-                break
+                return
             else:
                 passed = True
                 await self._settle(part, outcomes, await self._opened(), time.monotonic() - began)

@@ -320,3 +320,18 @@ async def test_what_became_of_a_link_is_unknown_until_a_person_says_to_try_again
     assert await states(store) == {"unknown": 1}
     assert await store.retry("there") == 1
     assert await states(store) == {"pending": 1}
+
+
+async def test_a_failure_while_a_refused_batch_is_halved_keeps_its_own_reason_and_every_link(
+    store: Store, clock: Clock
+) -> None:
+    await want(store, *(f"https://example.com/{number}" for number in range(4)))
+    gone = Unauthorized("401: the token is not known")
+    there = Scripted(Refused("400"), Refused("400"), Refused("400"), gone)
+    await sender(store, there, clock).step()
+    gate = await store.gate("there")
+    assert (gate.state, gate.because) == ("paused", "401: the token is not known")
+    assert await states(store) == {"pending": 4}
+    for number in range(4):
+        tries = (await passport(store, f"https://example.com/{number}"))["tries"]
+        assert [attempt["outcome"] for attempt in tries] == ["pending"], number
