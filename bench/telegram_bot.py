@@ -22,8 +22,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from bridge.net import Net
-from bridge.sources._telegram_api import BotApi
-from bridge.sources.telegram import Telegram
+from bridge.sources.telegram.api import BotApi
+from bridge.sources.telegram.source import Telegram
 from bridge.store.core import Store
 from tests import bot_api
 from tests.loopback import serve

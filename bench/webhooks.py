@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.ports import Arrival, Cursor, Key, Receipt
-from bridge.sources.webhooks import Webhooks
+from bridge.sources.webhooks.source import Webhooks
 from bridge.store.core import Store
 from bridge.web.server import Server, application, listen
 

@@ -12,11 +12,13 @@ from typing import Any
 import click
 
 from bridge import __version__, control, logs
+from bridge.declared import tested_rules
 from bridge.rules import RuleFile
 from bridge.settings import Settings, unknown_variables
 from bridge.supervisor import Supervisor
+from bridge.tokens import TOKEN, owner_token
 from bridge.web.server import Server, check_certificate, listen
-from bridge.wiring import DATABASE, TOKEN, Bridge, open_bridge, owner_token, tested_rules
+from bridge.wiring import DATABASE, Bridge, open_bridge
 
 
 def run(settings: Settings) -> int:

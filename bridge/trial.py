@@ -7,13 +7,14 @@ from dataclasses import asdict
 from typing import Any
 
 from bridge import rules
+from bridge.declared import load_rules
 from bridge.errors import BridgeError, ConfigError, InvalidArrival
 from bridge.link import Sighting, web_address
 from bridge.ports import OWNER
 from bridge.rules import Occasion, RuleFile
 from bridge.scan import web_addresses
 from bridge.settings import Settings
-from bridge.wiring import load_rules, preview
+from bridge.wiring import preview
 
 MOST_ENTRIES = 20
 

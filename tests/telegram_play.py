@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bridge.sources._telegram_text import day
+from bridge.sources.telegram.text import day
 from tests.bot_api import BotApi, message
 from tests.house import a_house, eventually
 

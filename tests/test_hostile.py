@@ -23,16 +23,16 @@ from bridge.logs import Formatter
 from bridge.ports import DAY, OWNER, Arrival, Key, Read
 from bridge.rules import Decision, Limit
 from bridge.rules import Hook as Written
-from bridge.sources._body import content
-from bridge.sources._hook import Hook
-from bridge.sources._hook_auth import Knock, proves
-from bridge.sources._hook_kinds import KINDS
-from bridge.sources._hook_map import dead_ends, proposal
-from bridge.sources._hook_office import Office
-from bridge.sources._pocket_entrance import MOST_WAITING, WRONG_PASSWORDS, Entrance
-from bridge.sources._pocket_request import LONGEST_SEARCH, MOST_ACTIONS, BadRequest, actions, changes, query
-from bridge.sources._save_page import page
-from bridge.sources.webhooks import Webhooks
+from bridge.sources.pocket_api.entrance import MOST_WAITING, WRONG_PASSWORDS, Entrance
+from bridge.sources.pocket_api.request import LONGEST_SEARCH, MOST_ACTIONS, BadRequest, actions, changes, query
+from bridge.sources.webhooks.auth import Knock, proves
+from bridge.sources.webhooks.body import content
+from bridge.sources.webhooks.hook import Hook
+from bridge.sources.webhooks.kinds import KINDS
+from bridge.sources.webhooks.map import dead_ends, proposal
+from bridge.sources.webhooks.office import Office
+from bridge.sources.webhooks.save_page import page
+from bridge.sources.webhooks.source import Webhooks
 from bridge.store.core import Store
 from bridge.web.server import application
 from tests.conftest import Clock

@@ -30,7 +30,7 @@ from bridge.reading_list import ARCHIVED, UNREAD, Action, Item, Query, Status, p
 from bridge.record import Highlight, Record, highlight
 from bridge.rules import Decision
 from bridge.settings import load_settings
-from bridge.sources.files import opened
+from bridge.sources.files.source import opened
 from bridge.store import outbox, records
 from bridge.store.migrations import migrate
 from bridge.store.reading_list import apply

@@ -16,10 +16,10 @@ from starlette.applications import Starlette
 
 from bridge import login
 from bridge.cli import cli
+from bridge.declared import check
 from bridge.errors import BridgeError, ConfigError
 from bridge.settings import load_settings
 from bridge.store.core import Store
-from bridge.wiring import check
 from tests.conftest import Clock
 from tests.loopback import serve
 from tests.pocket.server import TOKEN, face

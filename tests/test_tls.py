@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from bridge.declared import check
 from bridge.errors import ConfigError
 from bridge.settings import load_settings
 from bridge.web.server import Server, check_certificate, listen
-from bridge.wiring import check
 
 HOST = "getpocket.com"
 

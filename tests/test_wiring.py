@@ -14,7 +14,8 @@ from bridge.link import Sighting
 from bridge.ports import Arrival, Key, Read
 from bridge.rules import Decision
 from bridge.settings import Settings, load_settings
-from bridge.wiring import open_bridge, owner_token
+from bridge.tokens import owner_token
+from bridge.wiring import open_bridge
 
 THERE = """
 destinations:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 import pytest
 
-from bridge import words
+from bridge.words import links, people, running
 
 NOW = 1_790_000_000.0
 
@@ -20,20 +20,20 @@ def taken(state: str, deliveries: dict[str, tuple[str, str]]) -> dict[str, Any]:
 @pytest.mark.parametrize("state", ["kept", "duplicate"])
 def test_what_every_connection_refused_is_not_called_saved(state: str) -> None:
     answer = taken(state, {"there": ("dead", "400: no"), "other": ("dead", "400: no")})
-    told = "\n".join(words.added(answer))
+    told = "\n".join(links.added(answer))
     assert "saved" not in told
     assert "refused: https://a.example/" in click.unstyle(told)
-    assert not words.is_saved(answer)
+    assert not links.is_saved(answer)
 
 
 def test_what_one_connection_took_is_saved() -> None:
     answer = taken("kept", {"there": ("dead", "400: no"), "reading": ("delivered", "")})
-    assert "saved: https://a.example/" in click.unstyle("\n".join(words.added(answer)))
-    assert words.is_saved(answer)
+    assert "saved: https://a.example/" in click.unstyle("\n".join(links.added(answer)))
+    assert links.is_saved(answer)
 
 
 def test_what_a_rule_dropped_was_done_as_asked() -> None:
-    assert words.is_saved(taken("dropped", {}))
+    assert links.is_saved(taken("dropped", {}))
 
 
 def way(due: float, tries: int = 1) -> str:
@@ -41,7 +41,7 @@ def way(due: float, tries: int = 1) -> str:
     delivery = {"id": 1, "connection": "there", "state": "pending", "because": "no answer", "due": due, "tags": []}
     answer = {"canonical": "https://a.example/", "since": NOW, "refused": [], "marked": [], "waiting": [], "item": None}
     delivery |= {"changed": NOW, "remote_id": "", "tries": [attempt] * tries}
-    return "\n".join(words.passport({**answer, "sightings": [], "deliveries": [delivery]}, now=NOW))
+    return "\n".join(links.passport({**answer, "sightings": [], "deliveries": [delivery]}, now=NOW))
 
 
 def test_only_what_lies_ahead_is_due() -> None:
@@ -57,7 +57,7 @@ def test_a_reason_is_told_once() -> None:
 def test_lists_have_headings_and_columns_of_one_width() -> None:
     apps = [{"consumer_key": "1-a", "permissions": "amd", "name": "Reader"}]
     apps.append({"consumer_key": "12345-abcdef", "permissions": "a", "name": "Saver"})
-    lines = [click.unstyle(line) for line in words.apps({"apps": apps})]
+    lines = [click.unstyle(line) for line in people.apps({"apps": apps})]
     assert lines[0].split() == ["consumer", "key", "may", "name"]
     assert lines[0].index("name") == lines[1].index("Reader") == lines[2].index("Saver")
 
@@ -65,9 +65,9 @@ def test_lists_have_headings_and_columns_of_one_width() -> None:
 def test_a_trial_begins_with_its_first_link() -> None:
     decision = {"dropped_by": "", "title": "", "to": ["reading"], "tags": []}
     link = {"url": "https://a.example/", "title": "", "rules": [], "decision": decision}
-    assert click.unstyle(words.trial({"links": [link]})[0]) == "https://a.example/"
+    assert click.unstyle(links.trial({"links": [link]})[0]) == "https://a.example/"
 
 
 @pytest.mark.parametrize(("number", "told"), [(1, "1 link is sent"), (2, "2 links are sent")])
 def test_one_is_singular(number: int, told: str) -> None:
-    assert told in words.retried({"connection": "there", "retried": number})[0]
+    assert told in running.retried({"connection": "there", "retried": number})[0]

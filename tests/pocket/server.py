@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from bridge.accounts import Accounts
 from bridge.pocket import Pocket
 from bridge.ports import ReadingList
-from bridge.sources.pocket_api import PocketApi
+from bridge.sources.pocket_api.source import PocketApi
 from bridge.store.core import Store
 
 KEY = "1234-abcd1234abcd1234abcd1234"

@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 
 from bridge.cli import cli
 from bridge.pocket import Pocket
-from bridge.sources.pocket_api import PocketApi
+from bridge.sources.pocket_api.source import PocketApi
 from bridge.store.core import Store
 from tests.conftest import Clock
 from tests.loopback import serve

@@ -29,7 +29,7 @@ from bridge.pocket import (
     UsernameTakenError,
 )
 from bridge.pocket.v2 import _from_json, _from_xml
-from bridge.sources._pocket_v2 import SIGN_UPS
+from bridge.sources.pocket_api.v2 import SIGN_UPS
 from bridge.store.core import Store
 from tests.conftest import Clock
 from tests.pocket.server import KEY, TOKEN, Answer, Gone, Script, browser, client, face

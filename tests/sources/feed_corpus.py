@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from bridge.errors import SourceError
-from bridge.sources._feed_document import parse
-from bridge.sources._feed_entry import Document, Entry
-from bridge.sources._feed_text import plain
+from bridge.sources.feeds.document import parse
+from bridge.sources.feeds.entry import Document, Entry
+from bridge.sources.feeds.text import plain
 
 FACTS = ("link", "title", "id", "comments")
 

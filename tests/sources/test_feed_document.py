@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.errors import SourceError
-from bridge.sources._feed_document import parse
-from bridge.sources._feed_entry import Document, Entry
-from bridge.sources._feed_news import news, questions
-from bridge.sources._feed_state import pause_after_failure, retry_after, wished_pause
-from bridge.sources._feed_text import decode, plain
+from bridge.sources.feeds.document import parse
+from bridge.sources.feeds.entry import Document, Entry
+from bridge.sources.feeds.news import news, questions
+from bridge.sources.feeds.state import pause_after_failure, retry_after, wished_pause
+from bridge.sources.feeds.text import decode, plain
 from tests.sources import feed_corpus
 
 URL = "https://site.example/blog/feed.xml"

@@ -18,9 +18,9 @@ from bridge.errors import FetchError, InvalidArrival, SourceError, StoreError
 from bridge.net import Net
 from bridge.ports import Arrival, Key, Receipt
 from bridge.rules import Feed, Start
-from bridge.sources._feed_reader import Reader
-from bridge.sources._feed_state import FeedState
-from bridge.sources.feeds import Feeds, describe, preview, read, scope
+from bridge.sources.feeds.reader import Reader
+from bridge.sources.feeds.source import Feeds, describe, preview, read, scope
+from bridge.sources.feeds.state import FeedState
 from bridge.store.core import Store
 from tests.conftest import Clock
 from tests.sources.feed_site import NOTHING, Site, a_site, item, rss
@@ -247,7 +247,7 @@ async def test_a_busy_server_is_left_alone_as_long_as_it_asks(world: World) -> N
 async def test_a_feed_that_fails_is_asked_less_and_less_and_told_once(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "bridge.sources.feeds")
+    caplog.set_level(logging.INFO, "bridge.sources.feeds.source")
     feed = world.feed()
     world.site.put("", status=503)
     waits = []

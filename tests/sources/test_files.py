@@ -17,8 +17,8 @@ from bridge.errors import ConfigError
 from bridge.ports import Arrival, Key
 from bridge.reading_list import ARCHIVED, UNREAD
 from bridge.record import Highlight, Record
-from bridge.sources import _file_csv, _file_json, _file_lines, _file_markup, _file_zip
-from bridge.sources.files import Fault, opened, read
+from bridge.sources.files import csv_files, json_files, lines, markup, zip_files
+from bridge.sources.files.source import Fault, opened, read
 
 POCKET = """title,url,time_added,tags,status
 A title,https://a.example/1,1467719829,python|web dev,unread
@@ -311,7 +311,7 @@ def test_an_encrypted_archive_is_refused_with_what_to_do(tmp_path: Path) -> None
 
 
 def test_too_many_members_are_refused(tmp_path: Path) -> None:
-    path = zipped(tmp_path, {f"{number}.csv": "" for number in range(_file_zip.MOST_MEMBERS + 1)})
+    path = zipped(tmp_path, {f"{number}.csv": "" for number in range(zip_files.MOST_MEMBERS + 1)})
     with pytest.raises(ConfigError, match="5000 is the most"), opened(path):
         pass
 
@@ -356,11 +356,11 @@ def test_a_file_five_times_as_long_needs_no_more_memory(tmp_path: Path, head: st
 # -- anything ------------------------------------------------------------------------------------------------------
 
 READERS = [
-    _file_csv.records,
-    _file_json.records,
-    _file_lines.records,
-    _file_markup.bookmarks,
-    _file_markup.outlines,
+    csv_files.records,
+    json_files.records,
+    lines.records,
+    markup.bookmarks,
+    markup.outlines,
 ]
 PIECES = st.sampled_from(
     [*'",\n\r<>[]{}|&;= \x00', "url,title\n", "https://a.example/", "<a href=", "</a>", '{"url":"http://b.example"}']
@@ -369,8 +369,8 @@ PIECES = st.sampled_from(
 
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(READERS), st.lists(PIECES | st.text(max_size=5), max_size=40).map("".join))
-@example(_file_json.records, "[" + "[" * 100_000)
-@example(_file_markup.bookmarks, "<a href='" + "x" * 3_000_000)
+@example(json_files.records, "[" + "[" * 100_000)
+@example(markup.bookmarks, "<a href='" + "x" * 3_000_000)
 def test_no_text_whatever_breaks_a_reader(reader: object, text: str) -> None:
     assert callable(reader)
     found: Iterator[Record | Fault] = reader(io.StringIO(text, newline=""))

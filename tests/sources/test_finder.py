@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.scan import web_addresses
-from bridge.sources._body import content, form
-from bridge.sources._finder import Found, described, find
+from bridge.sources.webhooks.body import content, form
+from bridge.sources.webhooks.finder import Found, described, find
 
 A, B = "https://example.com/a?x=1&y=2", "https://example.com/b"
 

@@ -20,7 +20,7 @@ from bridge.errors import StoreError
 from bridge.link import Sighting
 from bridge.ports import Arrival
 from bridge.reading_list import Action, Page, Query, Result
-from bridge.sources.pocket_api import UNIT, read
+from bridge.sources.pocket_api.source import UNIT, read
 from bridge.store.core import Store
 from tests.conftest import Clock
 from tests.pocket.server import INNER, KEY, TOKEN, browser, client, face

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 
 from bridge import passwords
 from bridge.pocket import CodeUsedError, ConsumerKeyError, NotApprovedError, Pocket
-from bridge.sources._pocket_entrance import WRONG_PASSWORDS
+from bridge.sources.pocket_api.entrance import WRONG_PASSWORDS
 from bridge.store.core import Store
 from tests.conftest import Clock
 from tests.pocket.server import INNER, KEY, TOKEN, browser, client, face

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from bridge.errors import ConfigError, FetchError, InvalidArrival, SourceError, StoreError
 from bridge.net import Answer, Door
 from bridge.ports import Answered, Arrival, Cursor, Key, Receipt, Report, Reporter, Request, Source, Verdict
-from bridge.sources._telegram_answers import HELP
-from bridge.sources._telegram_api import BotError
-from bridge.sources._telegram_text import LONGEST_MESSAGE
-from bridge.sources._telegram_words import words
-from bridge.sources.telegram import Telegram, patience, read
+from bridge.sources.telegram.answers import HELP
+from bridge.sources.telegram.api import BotError
+from bridge.sources.telegram.source import Telegram, patience, read
+from bridge.sources.telegram.text import LONGEST_MESSAGE
+from bridge.sources.telegram.words import words
 from bridge.store.core import Store
 from bridge.store.sqlite import Database
 from tests.bot_api import TOKEN, BotApi, Json, Refusal, entities, message, shown

@@ -21,11 +21,11 @@ from bridge.intake import Intake
 from bridge.net import Door
 from bridge.ports import Answered, Arrival, Key, Request
 from bridge.settings import load_settings
-from bridge.sources import _telegram_keys as keys
-from bridge.sources._telegram_answers import answer, toast
-from bridge.sources._telegram_pace import Pace
-from bridge.sources._telegram_reply import NONE, NOT_SAVED, SAVED, SEEN, is_plain, reaction
-from bridge.sources.telegram import Telegram, read
+from bridge.sources.telegram import keys
+from bridge.sources.telegram.answers import answer, toast
+from bridge.sources.telegram.pace import Pace
+from bridge.sources.telegram.reply import NONE, NOT_SAVED, SAVED, SEEN, is_plain, reaction
+from bridge.sources.telegram.source import Telegram, read
 from bridge.store.core import Store
 from tests.bot_api import TOKEN, BotApi, Json, message, shown
 from tests.conftest import Clock

@@ -18,8 +18,8 @@ from starlette.types import Message
 
 from bridge.errors import ConfigError, InvalidArrival, StoreError
 from bridge.ports import DAY, HOUR, Arrival, Cursor, Inbox, Key, Read, Receipt
-from bridge.sources._request import HookRequest, from_raw
-from bridge.sources.webhooks import MOST_LINKS, Webhooks, read
+from bridge.sources.webhooks.request import HookRequest, from_raw
+from bridge.sources.webhooks.source import MOST_LINKS, Webhooks, read
 from bridge.store.core import Store
 from tests.conftest import Clock
 

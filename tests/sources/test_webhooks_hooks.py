@@ -20,12 +20,12 @@ from bridge.errors import ConfigError, InvalidArrival
 from bridge.ports import Arrival, Key
 from bridge.rules import KINDS, SCHEMES, load, path_of, steps_of, walk
 from bridge.rules import Hook as Written
-from bridge.sources._finder import find
-from bridge.sources._hook import Hook
-from bridge.sources._hook_map import mapped, proposal
-from bridge.sources._hook_office import Office, written
-from bridge.sources._request import HookRequest
-from bridge.sources.webhooks import Webhooks, read
+from bridge.sources.webhooks.finder import find
+from bridge.sources.webhooks.hook import Hook
+from bridge.sources.webhooks.map import mapped, proposal
+from bridge.sources.webhooks.office import Office, written
+from bridge.sources.webhooks.request import HookRequest
+from bridge.sources.webhooks.source import Webhooks, read
 from bridge.store.core import Store
 from bridge.web.server import listen
 from tests.conftest import Clock

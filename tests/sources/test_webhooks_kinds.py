@@ -21,10 +21,10 @@ from bridge.errors import ConfigError
 from bridge.rules import KINDS as NAMES
 from bridge.rules import SCHEMES as SCHEME_NAMES
 from bridge.rules import Hook as Written
-from bridge.sources._hook import Hook
-from bridge.sources._hook_auth import SCHEMES
-from bridge.sources._hook_kinds import KINDS
-from bridge.sources.webhooks import Webhooks, read
+from bridge.sources.webhooks.auth import SCHEMES
+from bridge.sources.webhooks.hook import Hook
+from bridge.sources.webhooks.kinds import KINDS
+from bridge.sources.webhooks.source import Webhooks, read
 from bridge.store.core import Store
 from tests.conftest import Clock
 from tests.sources.webhook_corpus import Row, rows

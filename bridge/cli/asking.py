@@ -1,0 +1,104 @@
+"""How a command asks: the running process, or a bridge of its own when none runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bridge.errors import BridgeError
+
+# A host with a dot, not an address of mail, and no scheme in front.
+_BARE_ADDRESS = re.compile(r"[^\s/:@?#.][^\s/:@?#]*\.[^\s/:@?#.\d][^\s/:@?#.]*(:\d+)?([/?#]\S*)?")
+
+
+def typed_address(what: str) -> str:
+    """What a person typed; an address may lack its scheme."""
+    return f"https://{what.strip()}" if _BARE_ADDRESS.fullmatch(what.strip()) else what
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print plain JSON for scripts.")
+
+
+def current_settings() -> Any:
+    from bridge.settings import load_settings
+
+    return load_settings()
+
+
+def look(command: str, arguments: Mapping[str, Any], in_words: Callable[[Any], Sequence[str]], *, as_json: bool) -> Any:
+    """Asks and shows what is there; people are told when nothing is at work on it."""
+    answer = ask(command, arguments, tell_idle=not as_json)
+    show(answer, in_words, as_json=as_json)
+    return answer
+
+
+def ask(command: str, arguments: Mapping[str, Any], *, tell_idle: bool = False) -> Any:
+    """Asks the running process, or does it here when none runs."""
+    from bridge import control
+
+    settings = current_settings()
+    with contextlib.suppress(ConnectionError):
+        return control.ask(settings.data, command, arguments)
+    if tell_idle:
+        click.echo(f"(pocket-bridge is not running; this is what lies in {settings.data})", err=True)
+    with control.own(settings.data):
+        return asyncio.run(_alone(settings, command, arguments))
+
+
+@contextlib.contextmanager
+def conversation() -> Iterator[Callable[[str, Mapping[str, Any]], Any]]:
+    """Asks one thing after another: the running process, or a bridge that lives as long as this when none runs."""
+    from bridge import control
+
+    settings = current_settings()
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(control.own(settings.data))
+        except control.Running:
+            yield functools.partial(_of_running, settings.data)
+            return
+        runner = stack.enter_context(asyncio.Runner())
+        house = contextlib.AsyncExitStack()
+        stack.callback(lambda: runner.run(house.aclose()))
+        desk = runner.run(_opened(house, settings))
+        yield lambda command, arguments: runner.run(desk.handle(command, arguments))
+
+
+async def _opened(house: contextlib.AsyncExitStack, settings: Any) -> Any:
+    from bridge.wiring import open_bridge
+
+    bridge = await house.enter_async_context(open_bridge(settings))
+    await house.enter_async_context(bridge.working())
+    return bridge.desk
+
+
+def _of_running(data: Path, command: str, arguments: Mapping[str, Any]) -> Any:
+    from bridge import control
+
+    try:
+        return control.ask(data, command, arguments)
+    except OSError:
+        raise BridgeError("the running pocket-bridge stopped; run this once more, nothing is added twice") from None
+
+
+async def _alone(settings: Any, command: str, arguments: Mapping[str, Any]) -> Any:
+    from bridge.wiring import open_bridge
+
+    async with open_bridge(settings) as bridge, bridge.working():
+        return await bridge.desk.handle(command, arguments)
+
+
+def show(answer: Any, in_words: Callable[[Any], Sequence[str]], *, as_json: bool, err: bool = False) -> None:
+    if as_json:
+        click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
+        return
+    for line in in_words(answer):
+        click.echo(line, err=err)

@@ -1,0 +1,128 @@
+"""Commands for hooks."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from bridge.cli.asking import as_json, ask, current_settings, look, show
+from bridge.errors import BridgeError, ConfigError
+from bridge.words import hooks as words
+from bridge.words import links
+
+
+@click.group()
+def hooks() -> None:
+    """Addresses that services send links to: list, add, see what came, learn where the link is, replay."""
+
+
+origin = click.option("--origin", default="", help="Where others reach this bridge: https://bridge.example.")
+
+
+@hooks.command(name="list")
+@as_json
+def hooks_list(as_json: bool) -> None:  # noqa: FBT001
+    """Show every hook, its kind, its address without the token, and how it is guarded."""
+    show(ask("hooks", {}), words.hooks, as_json=as_json)
+
+
+@hooks.command(name="add")
+@click.argument("name")
+@click.option("-k", "--kind", default="generic", help="What sends there: generic, github, slack, ifttt …")
+@click.option("-a", "--auth", default="", help="How it proves itself, if not as its kind does: bearer, path, basic …")
+@click.option("--secret-file", default="", help="A file with the secret, when the service makes it.")
+@click.option("--secret-env", default="", help="A variable with the secret, when the service makes it.")
+@origin
+@as_json
+def hooks_add(
+    *,
+    name: str,
+    kind: str,
+    auth: str,
+    secret_file: str,
+    secret_env: str,
+    origin: str,
+    as_json: bool,
+) -> None:
+    """Make an address for a service and print it with its secret, once."""
+    given = {"file": str(Path(secret_file).resolve())} if secret_file else {"env": secret_env} if secret_env else {}
+    answer = ask("hooks-add", {"name": name, "kind": kind, "auth": auth, "secret": given})
+    show(answer | {"url": _origin(origin) + answer["address"]}, words.hook_added, as_json=as_json)
+
+
+@hooks.command(name="remove")
+@click.argument("name")
+@as_json
+def hooks_remove(name: str, as_json: bool) -> None:  # noqa: FBT001
+    """Close an address that was made by “hooks add”."""
+    show(ask("hooks-remove", {"name": name}), words.hook_removed, as_json=as_json)
+
+
+@hooks.command(name="captured")
+@click.argument("name", default="")
+@click.option("-n", "--limit", default=20, help="How many, newest first.")
+@as_json
+def hooks_captured(name: str, limit: int, as_json: bool) -> None:  # noqa: FBT001
+    """Show what came to a hook, or to all of them, also what could not be read."""
+    look("hooks-captured", {"name": name, "limit": limit}, words.captured, as_json=as_json)
+
+
+@hooks.command(name="learn")
+@click.argument("name")
+@click.option("--id", "arrival", type=int, default=0, help="A captured request instead of the next one.")
+@click.option("--timeout", default=600.0, help="Seconds to wait for the next request.")
+@as_json
+def hooks_learn(name: str, arrival: int, timeout: float, as_json: bool) -> None:  # noqa: FBT001
+    """Wait for the next request to a hook, show what is in it, propose where its link is, and try that."""
+    answer = ask("hooks-learn", {"name": name, "arrival": arrival or _next_request(name, timeout)})
+    show(answer, words.learned, as_json=as_json)
+    if answer["error"]:
+        sys.exit(1)
+
+
+@hooks.command(name="replay")
+@click.argument("arrival", type=int)
+@as_json
+def hooks_replay(arrival: int, as_json: bool) -> None:  # noqa: FBT001
+    """Read a captured request once more, as its hook reads it now, and save what is in it."""
+    answer = ask("hooks-replay", {"arrival": arrival})
+    show(answer, links.added, as_json=as_json)
+    if not links.is_saved(answer):
+        sys.exit(1)
+
+
+@hooks.command(name="bookmarklet")
+@origin
+@as_json
+def hooks_bookmarklet(origin: str, as_json: bool) -> None:  # noqa: FBT001
+    """Print a bookmark that saves the page one is looking at. It holds no token."""
+    answer = ask("hooks-bookmarklet", {"origin": _origin(origin)})
+    show(answer, lambda answer: [answer["bookmarklet"]], as_json=as_json)
+
+
+def _origin(given: str) -> str:
+    return given.rstrip("/") or f"http://{current_settings().listen}"
+
+
+def _next_request(name: str, seconds: float) -> int:
+    """The number of the next request that comes to a hook; only a running process can take one."""
+    from bridge import control
+
+    data = current_settings().data
+    try:
+        seen = control.ask(data, "hooks-captured", {"limit": 1})["captured"]
+        click.echo(f"waiting for the next request to /hooks/{name} …", err=True)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            asked = {"name": name, "after": seen[0]["id"] if seen else 0, "limit": 1000}
+            if came := control.ask(data, "hooks-captured", asked)["captured"]:
+                return int(came[-1]["id"])
+            time.sleep(0.3)
+    except ConnectionError:
+        raise ConfigError(
+            "no pocket-bridge is running, so nothing can come: start it, or name a captured request with --id"
+        ) from None
+    raise BridgeError(f"nothing came to /hooks/{name} within {seconds:g} seconds; did its sender get a 401?")

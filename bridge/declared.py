@@ -1,0 +1,143 @@
+"""What the rule file declares, made real: destinations connected, hooks with their secrets.
+
+A destination of `type: x` is bridge.destinations.x; a dotted type is somebody's own module.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib
+import json
+import os
+import pkgutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from bridge import destinations, rules
+from bridge.errors import ConfigError
+from bridge.net import Net
+from bridge.ports import Destination
+from bridge.rules import READING, RuleFile
+from bridge.settings import Settings
+from bridge.sources.webhooks.source import Hook
+from bridge.web.server import check_certificate
+
+
+def load_rules(settings: Settings) -> RuleFile:
+    """The rule file, or an empty one when there is none. Raises ConfigError with place and meaning."""
+    try:
+        content = settings.rules.read_bytes()
+    except FileNotFoundError:
+        return rules.EMPTY
+    except OSError as error:
+        raise ConfigError(f"{settings.rules} cannot be read: {error.strerror}") from None
+    return rules.load(content, name=str(settings.rules))
+
+
+def check(settings: Settings) -> RuleFile:
+    """As much as can be known without starting: rule file, its tests, and every destination's options."""
+    rule_file = tested_rules(settings)
+    if settings.tls_cert and settings.tls_key:
+        check_certificate(settings.tls_cert, settings.tls_key)
+    net = Net()
+    for name in rule_file.destinations:
+        connect(rule_file, name, net)
+    hooks(rule_file)
+    return rule_file
+
+
+def tested_rules(settings: Settings) -> RuleFile:
+    """As `load_rules`, and the tests in the file come true."""
+    rule_file = load_rules(settings)
+    if failures := rules.failures(rule_file):
+        raise ConfigError("\n".join(failures))
+    return rule_file
+
+
+def connect(rule_file: RuleFile, name: str, net: Net) -> Destination:
+    """The destination `name` of the rule file. Raises ConfigError at the place in the file that is wrong."""
+    written = dict(rule_file.destinations[name])
+    module = _plug(rule_file, name, str(written.get("type", "")))
+    options = _options(rule_file, name, module.Options, _revealed(rule_file, name, written))
+    destination: Destination = module.connect(options, name=name, transport=net.transport(str(options.base_url)))
+    return destination
+
+
+def hooks(rule_file: RuleFile) -> list[Hook]:
+    """The hooks of the rule file with their secrets. Raises ConfigError at the place in the file that is wrong."""
+    return [_hook(rule_file, number) for number in range(len(rule_file.hooks))]
+
+
+def _hook(rule_file: RuleFile, number: int) -> Hook:
+    path, written = ("hooks", number, "secret"), rule_file.hooks[number]
+    found = [str(_secret(rule_file, path, reference)).encode() for reference in written.secret]
+    try:
+        return Hook.of(written, found)
+    except ConfigError as error:
+        raise rule_file.problem(path, str(error)) from None
+
+
+def _plug(rule_file: RuleFile, name: str, kind: str) -> Any:
+    known = sorted(module.name for module in pkgutil.iter_modules(destinations.__path__) if module.name[0] != "_")
+    path = ("destinations", name, "type")
+    if kind in known:
+        return importlib.import_module(f"bridge.destinations.{kind}")
+    if "." in kind:
+        try:
+            return importlib.import_module(kind)
+        except ModuleNotFoundError:
+            raise rule_file.problem(path, f"there is no module “{kind}”") from None
+    close = difflib.get_close_matches(kind, known, 1)
+    meant = close[0] if close else f"one of: {', '.join(known)}"
+    raise rule_file.problem(path, f"there is no destination of type “{kind}”", meant)
+
+
+def _options(rule_file: RuleFile, name: str, model: Any, written: Mapping[str, Any]) -> Any:
+    try:
+        return model.model_validate(written)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = str(problem["loc"][0]) if problem["loc"] else ""
+        if problem["type"] == "extra_forbidden":
+            close = difflib.get_close_matches(key, list(model.model_fields), 1)
+            words = f"unknown key “{key}” in destination “{name}”"
+            raise rule_file.problem(("destinations", name, key), words, close[0] if close else "") from None
+        if problem["type"] == "missing":
+            words = f"destination “{name}” needs “{key}”"
+            raise rule_file.problem(("destinations", name), words) from None
+        words = f"“{key}” of destination “{name}”: {problem['msg'].removeprefix('Value error, ')}"
+        raise rule_file.problem(("destinations", name, key), words) from None
+
+
+def _revealed(rule_file: RuleFile, name: str, written: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with {env: NAME} and {file: PATH} replaced by what they name."""
+    return {
+        key: _secret(rule_file, ("destinations", name, key), value) if isinstance(value, Mapping) else value
+        for key, value in written.items()
+    }
+
+
+def _secret(rule_file: RuleFile, path: Sequence[str | int], value: Mapping[str, Any]) -> Any:
+    match value:
+        case {"env": str(variable), **rest} if not rest:
+            if variable not in os.environ:
+                raise rule_file.problem(path, f"the variable {variable} is not set")
+            return os.environ[variable]
+        case {"file": str(file), **rest} if not rest:
+            try:
+                return Path(file).read_text("utf-8").strip()
+            except (OSError, UnicodeError) as error:
+                raise rule_file.problem(path, f"{file} cannot be read ({type(error).__name__})") from None
+        case _:
+            return value
+
+
+def fingerprint(rule_file: RuleFile, name: str) -> str:
+    if name not in rule_file.destinations:
+        return READING
+    options = _revealed(rule_file, name, rule_file.destinations[name])
+    return hashlib.sha256(json.dumps(options, sort_keys=True, default=str).encode()).hexdigest()[:12]

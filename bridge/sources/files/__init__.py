@@ -1,0 +1,1 @@
+"""Files: lists of links that are brought from elsewhere."""

@@ -1,0 +1,1 @@
+"""The Pocket API: applications that still speak it, and the list they see."""

@@ -1,0 +1,1 @@
+"""Telegram: messages to a bot, and what it answers."""

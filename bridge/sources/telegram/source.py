@@ -1,0 +1,330 @@
+"""Telegram: messages to a bot become arrivals, and each is answered with what became of its links.
+
+    getUpdates -> one unit (raw updates, offset) -> the next getUpdates confirms them
+    POST /telegram -> one unit (the raw update) -> 200
+
+An update counts as received by Telegram's server when a call carries a higher offset, so the offset is raised after
+the commit and never before. Update ids may begin anew at a random number: the offset is the last one received plus
+one, never the highest. Both ways lead to the same inbox under the same keys, so changing between them loses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import logging
+import random
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from bridge.delivery import backoff
+from bridge.errors import InvalidArrival, SourceError, StoreError
+from bridge.net import Door
+from bridge.ports import DAY, Arrival, Cursor, Inbox, Key, Report
+from bridge.sources.telegram.api import BotApi, BotError
+from bridge.sources.telegram.guests import Guests, moves
+from bridge.sources.telegram.reading import COMMANDS, read
+from bridge.sources.telegram.reply import Replies, Style
+from bridge.sources.telegram.update import (
+    ASKED_FOR,
+    PRESS,
+    Json,
+    chat_of,
+    command,
+    identity,
+    kind,
+    message_in,
+    senders,
+    understood,
+    update_id,
+)
+
+__all__ = ["Telegram", "read"]
+
+PATH = "/telegram"
+
+_MOST_UPDATES = 100
+_KEPT = 2 * DAY  # Telegram keeps updates for a day, and may use their ids again much later
+_ALBUM_SECONDS = 1.5  # the pictures of an album come one by one, and nothing says which is the last
+_SOON = 1.0
+_LONGEST_BACKOFF = 60.0
+_LONGEST_CONFLICT = 60.0
+_LONGEST_ASKED_FOR = 3600.0
+_WRONG_TOKEN = 60.0
+_LONGEST_WRONG_TOKEN = 600.0
+_WATCH_SECONDS = 300.0
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Telegram:
+    """Source and reporter of one bot. `net` must reach `api`; `allow` are the ids that may write, empty: nobody.
+
+    With a `public_url` Telegram brings the updates there, without one they are fetched. `answer` says how people are
+    told; `others` are connections that an answer offers besides the embedded list.
+    """
+
+    name = "telegram"
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        net: Door,
+        *,
+        token: str,
+        api: str,
+        allow: frozenset[int],
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        poll_seconds: int = 25,
+        public_url: str = "",
+        answer: Style = "line",
+        others: Sequence[str] = (),
+    ) -> None:
+        self.routes: Sequence[BaseRoute] = [Route(PATH, self._brought, methods=["POST"])] if public_url else ()
+        self._inbox = inbox
+        self._bot_api = BotApi(net, token=token, api=api)
+        self._scope = f"telegram:{self._bot_api.bot_id}"
+        self._guests = Guests(allow)
+        self._clock = clock
+        self._sleep = sleep
+        self._poll_seconds = poll_seconds
+        self._hook = f"{public_url.rstrip('/')}{PATH}" if public_url else ""
+        self._secret = ""
+        self._username = ""
+        self._offset: int | None = None
+        self._complaint = ""
+        self._replies = Replies(self._bot_api, style=answer, others=others, clock=clock)
+        self._replies.moved = self._guests.moved
+
+    @property
+    def strangers(self) -> int:
+        """Updates of people who may not write; they are confirmed and not stored."""
+        return self._guests.strangers
+
+    async def condition(self) -> Sequence[str]:
+        """Who may write, whether somebody tried who may not, and where groups have gone."""
+        if not self._guests:
+            return ["nobody may write to it yet: put ids into BRIDGE_TELEGRAM_ALLOW"]
+        strangers = [f"{self.strangers} updates of strangers were ignored"] if self.strangers else []
+        moved = [f"group {old} is {new} now" for old, new in self._guests.moved.items()]
+        return [f"listens to {len(self._guests)} ids", *moved, *strangers, *filter(None, [self._complaint])]
+
+    async def run(self) -> None:
+        """Fetches, or watches over what is brought, until cancelled; what fails is said once, and tried again."""
+        if not self._guests:
+            log.warning("BRIDGE_TELEGRAM_ALLOW is empty: nobody may save links through Telegram")
+        await self._insist(self._begin)
+        while True:
+            await self._insist(self._watch if self._hook else self._poll)
+
+    async def report(self, report: Report) -> str:
+        """Answers the message, or changes the answer it has. Channels, and groups without a link, get none."""
+        return await self._replies.tell(report)
+
+    async def _insist(self, step: Callable[[], Awaitable[T]]) -> T:
+        failures = 0
+        while True:
+            try:
+                done = await step()
+            except (SourceError, StoreError) as error:
+                failures += 1
+                self._complain(error)
+                jitter = random.random()  # noqa: S311 - spreads load, guards nothing
+                await self._sleep(patience(error, failures, jitter))
+            else:
+                self._recovered()
+                return done
+
+    async def _begin(self) -> None:
+        await self._remember()
+        if self._hook:
+            await self._set_webhook()
+        else:
+            # With a webhook set, getUpdates is refused. Waiting updates stay: drop_pending_updates is not asked for.
+            await self._prepare("deleteWebhook")
+        match await self._prepare("getMe"):
+            case {"username": str(username)}:
+                self._username = username
+                log.info("Telegram: %s as @%s", "updates are brought" if self._hook else "polling", username)
+                await self._offer_commands()
+
+    async def _remember(self) -> None:
+        cursor = await self._inbox.cursor(f"{self._scope}:offset")
+        self._offset = int(cursor) if cursor else None
+        moved = json.loads(await self._inbox.cursor(f"{self._scope}:moved") or "{}")
+        self._guests.follow({int(old): new for old, new in moved.items()})
+
+    async def _prepare(self, method: str) -> Any:
+        try:
+            return await self._bot_api.call(method)
+        except BotError as error:
+            if self._hook or error.status not in (401, 404):
+                raise
+            return None  # getUpdates fails the same way and says so
+
+    async def _offer_commands(self) -> None:
+        try:
+            await self._replies.offer_commands(COMMANDS)
+        except SourceError as error:
+            log.info("Telegram: the menu of commands could not be set: %s", error)
+
+    # -- fetched ---------------------------------------------------------------------------------------------------
+
+    async def _poll(self) -> None:
+        began, before = self._clock(), self._offset
+        updates = await self._updates()
+        received = [number for element in updates if (number := update_id(element)) is not None]
+        if updates:
+            offset = received[-1] + 1 if received else (self._offset or 0) + 1
+            await self._keep(updates, Cursor(f"{self._scope}:offset", str(offset)))
+            self._offset = offset  # durable above: from here on the next call may confirm them
+        moved = bool(received) and self._offset != before
+        if not moved and self._clock() - began < _SOON:
+            await self._sleep(_SOON)  # a server that does not wait must not make us spin
+
+    async def _updates(self) -> list[Any]:
+        parameters = {"timeout": self._poll_seconds, "limit": _MOST_UPDATES, "allowed_updates": ASKED_FOR}
+        if self._offset is not None:
+            parameters["offset"] = self._offset
+        updates = await self._bot_api.call("getUpdates", parameters, wait=self._poll_seconds)
+        if not isinstance(updates, list):
+            raise SourceError("the Bot API answered getUpdates with something that is no list")
+        return updates
+
+    # -- brought ---------------------------------------------------------------------------------------------------
+
+    async def _brought(self, request: Request) -> Response:
+        """An update, from whoever knows the secret. 200 only when it is durable: otherwise Telegram comes again."""
+        given = request.headers.get("x-telegram-bot-api-secret-token", "")
+        if not self._secret or not hmac.compare_digest(given.encode(), self._secret.encode()):
+            return Response(status_code=403)
+        body = (await request.body()).decode("utf-8", "replace")
+        try:
+            await self._keep([_loaded(body)])
+        except StoreError as error:
+            self._complain(error)
+            return Response(status_code=503, headers={"Retry-After": "5"})
+        return Response(status_code=200)
+
+    async def _set_webhook(self) -> None:
+        scope = f"{self._scope}:secret"
+        secret = await self._inbox.cursor(scope)
+        if secret is None:
+            secret = secrets.token_urlsafe(32)
+            await self._inbox.put([], cursor=Cursor(scope, secret))
+        self._secret = secret
+        parameters = {"url": self._hook, "secret_token": secret, "allowed_updates": ASKED_FOR}
+        await self._bot_api.call("setWebhook", parameters)
+
+    async def _watch(self) -> None:
+        """Looks now and then whether Telegram still brings, and says what keeps it from doing so."""
+        await self._sleep(_WATCH_SECONDS)
+        info = await self._bot_api.call("getWebhookInfo")
+        match info:
+            case {"url": str(url)} if url != self._hook:
+                log.warning("Telegram: another program has changed the webhook; it is set to %s again", self._hook)
+                await self._set_webhook()
+            case {"last_error_message": str(said), "pending_update_count": int(waiting)} if waiting:
+                raise SourceError(f"Telegram cannot bring {waiting} updates to {self._hook}: {said[:200]}")
+
+    # -- kept ------------------------------------------------------------------------------------------------------
+
+    async def _keep(self, updates: Sequence[object], cursor: Cursor | None = None) -> None:
+        await self._follow(updates)
+        arrivals = [arrival for update in updates if (arrival := self._arrival(update)) is not None]
+        if arrivals or cursor:
+            await self._inbox.put(arrivals, cursor=cursor)
+
+    async def _follow(self, updates: Sequence[object]) -> None:
+        moved = moves(update for update in updates if isinstance(update, dict) and update_id(update) is not None)
+        if not moved:
+            return
+        self._guests.follow(moved)
+        known = json.dumps({str(old): new for old, new in self._guests.moved.items()})
+        await self._inbox.put([], cursor=Cursor(f"{self._scope}:moved", known))
+
+    def _arrival(self, update: object) -> Arrival | None:
+        """None for what is not ours to keep. What cannot be understood is kept: reading it will say why."""
+        raw = json.dumps(update, separators=(",", ":"))
+        number = update_id(update)
+        if number is None:
+            digest = hashlib.sha256(raw.encode()).hexdigest()[:32]
+            return Arrival(source=self.name, key=Key(f"{self._scope}:unreadable", digest, _KEPT), raw=raw)
+        key = Key(self._scope, str(number), _KEPT)
+        try:
+            known = understood(update)
+            message = message_in(known)
+            if message is None or not self._is_for_us(message):
+                return None
+        except InvalidArrival:
+            return Arrival(source=self.name, key=key, raw=raw)
+        return Arrival(
+            source=self.name,
+            key=key,
+            raw=raw,
+            channel=str(chat_of(message)),
+            group=identity(self._bot_api.bot_id, message) if kind(known) != PRESS else "",
+            due=self._clock() + _ALBUM_SECONDS if "media_group_id" in message else 0.0,
+        )
+
+    def _is_for_us(self, message: Json) -> bool:
+        if not self._guests.may_write(senders(message)):
+            return False
+        _, bot, _ = command(message)
+        return not (bot and self._username) or bot.lower() == self._username.lower()
+
+    def _complain(self, error: SourceError | StoreError) -> None:
+        complaint = _complaint(error)
+        log.log(logging.DEBUG if complaint == self._complaint else logging.WARNING, "Telegram: %s", complaint)
+        self._complaint = complaint
+
+    def _recovered(self) -> None:
+        if self._complaint:
+            log.info("Telegram: works again")
+            self._complaint = ""
+
+
+def _loaded(body: str) -> object:
+    """The update a body holds; a body that is no JSON is kept as the text it is."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return body
+
+
+def patience(error: SourceError | StoreError, failures: int, chance: float) -> float:
+    """Seconds to wait after the `failures`th failure in a row; `chance` in [0, 1) is the jitter. At least one.
+
+    >>> patience(SourceError("away"), 3, 0.5)
+    8.0
+    """
+    match error:
+        case SourceError() if error.retry_after is not None:
+            return min(max(_SOON, error.retry_after), _LONGEST_ASKED_FOR)
+        case BotError(status=401 | 404):
+            return min(_WRONG_TOKEN * failures, _LONGEST_WRONG_TOKEN)
+        case BotError(status=409):
+            # The server itself answers conflicts that repeat within three seconds only after that time.
+            return min(3.0 * 2.0 ** min(failures - 1, 10), _LONGEST_CONFLICT) + chance
+        case _:
+            return max(_SOON, min(backoff(failures, chance), _LONGEST_BACKOFF))
+
+
+def _complaint(error: SourceError | StoreError) -> str:
+    match error:
+        case BotError(status=401 | 404):
+            return f"the token is not accepted ({error}): BRIDGE_TELEGRAM_TOKEN must be the one @BotFather gave"
+        case BotError(status=409):
+            return f"another program is polling with this token, or a webhook is set: {error}"
+        case _:
+            return str(error)

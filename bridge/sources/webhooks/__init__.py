@@ -1,0 +1,1 @@
+"""Webhooks: what services and people send over HTTP."""

@@ -1,0 +1,1 @@
+"""Answers of the desk in words, for a terminal. Pure: plain data in, lines out."""

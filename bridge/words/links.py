@@ -1,0 +1,185 @@
+"""A link in words: what became of it, its passport, what would happen, files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import click
+
+from bridge.words.parts import STATES, Data, day, green, hashtags, how_many, moment, quoted, red
+
+
+def is_saved(answer: Data) -> bool:
+    """Whether `added` may say so: the address could be read, and not every connection refused each link for good."""
+    if answer["state"] == "parked":
+        return False
+    return not answer["links"] or not all(_refused(link) for link in answer["links"])
+
+
+def _refused(link: Data) -> bool:
+    states = [state for state, _ in link["deliveries"].values()]
+    return bool(states) and all(state == "dead" for state in states)
+
+
+def added(answer: Data) -> Sequence[str]:
+    if answer["state"] == "parked":
+        return [red(f"not saved: {answer['reason']}")]
+    if not answer["links"]:
+        return ["kept; it will be saved as soon as pocket-bridge works"]
+    return [line for link in answer["links"] for line in _link(link)]
+
+
+def _link(link: Data) -> Iterator[str]:
+    tags = hashtags(link["tags"])
+    match link["state"]:
+        case "dropped":
+            yield f"{red('dropped')} by {link['reason']}: {link['url']}"
+        case _ if _refused(link):
+            yield f"{red('refused')}: {link['title'] or link['url']}{tags}"
+        case "duplicate":
+            new = f", new tags{tags}" if tags else ""
+            yield f"{green('already saved')} on {day(link['since'])}{new}: {link['url']}"
+        case _:
+            yield f"{green('saved')}: {link['title'] or link['url']}{tags}"
+    for name, (state, because) in link["deliveries"].items():
+        yield f"  {name:12} {_state(state)}{_because(state, because)}"
+
+
+def passport(answer: Data, *, now: float) -> Sequence[str]:
+    return list(_passport(answer, now))
+
+
+def _passport(answer: Data, now: float) -> Iterator[str]:
+    yield click.style(answer["canonical"], bold=True)
+    if answer["since"] is None:
+        yield f"  {_unsighted(answer.get('item'))}"
+    for arrival in answer["waiting"]:
+        yield f"  {moment(arrival['received'])}  arrived from {_origin(arrival)}; not read yet"
+    for arrival in answer["refused"]:
+        yield f"  {moment(arrival['received'])}  arrived from {_origin(arrival)}"
+        yield f"{'':23}-> {red('not saved')}: {arrival['reason']}"
+    for mark in answer["marked"]:
+        yield f"  {moment(mark['since'])}  known from {mark['scope']}, not saved: it was there before the feed's start"
+    for sighting in answer["sightings"]:
+        yield from _sighting(sighting)
+    for delivery in answer["deliveries"]:
+        yield from _delivery(delivery, now)
+
+
+def _unsighted(item: Data | None) -> str:
+    if item is None:
+        return "was never saved"
+    where = "in the archive" if item["archived"] else "on the list"
+    return f"is {where} since {day(item['time_added'])}; it came with an import or was there before"
+
+
+def _sighting(sighting: Data) -> Iterator[str]:
+    facts = sighting["facts"]
+    yield f"  {moment(sighting['received'])}  arrived from {_origin(sighting)}  (arrival {sighting['arrival']})"
+    yield f"{'':23}read: {facts['url']}{quoted(facts.get('title', ''))}{hashtags(facts.get('tags', []))}"
+    yield from (f"{'':23}{line}" for line in _rules(sighting["rules"]))
+    outcome = {"kept": green("kept"), "duplicate": "known already", "dropped": red("dropped")}[sighting["state"]]
+    reason = f" by {sighting['reason']}" if sighting["reason"] else ""
+    new = f"; tags added:{hashtags(sighting['tags'])}" if sighting["tags"] else ""
+    yield f"{'':23}-> {outcome}{reason}{new}"
+
+
+def _rules(traces: Sequence[Data]) -> Iterator[str]:
+    if not traces:
+        yield "no rules: everything is kept"
+    width = max((len(trace["rule"]) for trace in traces), default=0)
+    for trace in traces:
+        mark = "-  " if trace["because"] == "not reached" else green("YES") if trace["applies"] else "no "
+        yield f"{trace['rule']:{width}}  {mark}  {trace['because']}"
+        if trace["effect"]:
+            yield f"{'':{width}}       -> {trace['effect']}"
+
+
+def _delivery(delivery: Data, now: float) -> Iterator[str]:
+    remote = f" as {delivery['remote_id']}" if delivery["remote_id"] else ""
+    tries = delivery["tries"]
+    told_below = bool(tries) and tries[-1]["detail"] == delivery["because"]
+    because = "" if told_below else _because(delivery["state"], delivery["because"])
+    yield (
+        f"  {moment(delivery['changed'])}  {delivery['connection']}: {_state(delivery['state'])}{remote}"
+        f"{because}{hashtags(delivery['tags'])}"
+    )
+    if delivery["state"] == "pending" and delivery["due"] > now:
+        yield f"{'':23}due {moment(delivery['due'])}"
+    yield from (f"{'':23}{line}" for line in _tries(tries))
+
+
+def _tries(tries: Sequence[Data]) -> Iterator[str]:
+    before = ""
+    for attempt in tries:
+        answer = f"{attempt['outcome']}: {attempt['detail']}" if attempt["detail"] else attempt["outcome"]
+        told = "the same" if answer == before else answer
+        yield f"{moment(attempt['at'])}  {told}  ({attempt['seconds'] * 1000:.0f} ms)"
+        before = answer
+
+
+def trial(answer: Data) -> Sequence[str]:
+    return list(_trial(answer))
+
+
+def _trial(answer: Data) -> Iterator[str]:
+    if "feed" in answer:
+        entries = how_many(answer["entries"], "entry", "entries")
+        yield f"a feed: {answer['feed'] or 'without a title'}, {entries}"
+        yield "On the first reading none of them is saved, unless “start” says so. Later ones would go like this:"
+    for number, link in enumerate(answer["links"]):
+        decision = link["decision"]
+        if number or "feed" in answer:
+            yield ""
+        yield click.style(link["url"], bold=True) + quoted(link["title"])
+        yield from (f"  {line}" for line in _rules(link["rules"]))
+        if decision["dropped_by"]:
+            yield f"  -> {red('dropped')} by {decision['dropped_by']}"
+        else:
+            title = quoted(decision["title"]) if decision["title"] != link["title"] else ""
+            yield f"  -> to {', '.join(decision['to'])}{hashtags(decision['tags'])}{title}"
+    if answer.get("not_a_feed"):
+        yield ""
+        yield f"(As a feed: {answer['not_a_feed']}.)"
+
+
+_IMPORTED = {
+    "added": ("added", "added"),
+    "tagged": ("was there and got new tags", "were there and got new tags"),
+    "known": ("was there", "were there"),
+    "sent": ("waits to be sent", "wait to be sent"),
+    "judged": ("went through the rules", "went through the rules"),
+}
+
+
+def imported(answer: Data) -> Sequence[str]:
+    return list(_imported(answer))
+
+
+def _imported(answer: Data) -> Iterator[str]:
+    for row in answer["bad_rows"]:
+        part = f"{row['part']}, " if row["part"] else ""
+        yield f"{part}line {row['line']}: {red('not taken')}: {row['reason']}"
+    if answer["bad"] > len(answer["bad_rows"]):
+        more = how_many(answer["bad"] - len(answer["bad_rows"]), "more row", "more rows")
+        yield f"… and {more} not taken"
+    counts = [how_many(answer[name], *meaning) for name, meaning in _IMPORTED.items() if answer[name]]
+    bad = [f"{answer['bad']} bad"] * bool(answer["bad"])
+    yield f"{answer['file']}: {', '.join(counts + bad) or 'nothing in it'}"
+
+
+def exported(answer: Data) -> Sequence[str]:
+    return [f"{how_many(answer['items'], 'item')} in {'standard output' if answer['file'] == '-' else answer['file']}"]
+
+
+def _origin(arrival: Data) -> str:
+    return f"{arrival['source']} {arrival['channel']}".strip()
+
+
+def _because(state: str, because: str) -> str:
+    return f" ({because})" if because and state != "delivered" else ""
+
+
+def _state(state: str) -> str:
+    word = STATES.get(state, state)
+    return green(word) if state == "delivered" else red(word) if state == "dead" else word

@@ -1,0 +1,64 @@
+"""What all answers in words are made of: numbers, times, columns, colours. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+
+Data = Mapping[str, Any]
+
+
+STATES = {
+    "pending": "waiting",
+    "leased": "being sent",
+    "delivered": "delivered",
+    "dead": "refused",
+    "unknown": "unknown",
+    "held": "held",
+    "cancelled": "cancelled",
+}
+
+
+def counted(counts: Mapping[str, int], named: Mapping[str, str] = {}) -> str:
+    return ", ".join(f"{number} {named.get(state, state)}" for state, number in counts.items()) or "nothing yet"
+
+
+def how_many(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows below small headings, each column as wide as what is in it; nothing when there are no rows."""
+    if not rows:
+        return []
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lined = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in (head, *rows)]
+    return [click.style(lined[0], dim=True), *lined[1:]]
+
+
+def hashtags(tags: Sequence[str]) -> str:
+    return "".join(f" #{tag}" for tag in tags)
+
+
+def quoted(title: str) -> str:
+    return f"  “{title}”" if title else ""
+
+
+def moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def day(seconds: float) -> str:
+    when = datetime.fromtimestamp(seconds).astimezone()
+    return f"{when.day} {when:%B %Y}"
+
+
+def green(word: str) -> str:
+    return click.style(word, fg="green")
+
+
+def red(word: str) -> str:
+    return click.style(word, fg="red")
