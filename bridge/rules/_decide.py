@@ -20,7 +20,8 @@ class Decision:
     """What the rules make of one sighting. `to` names connections and is empty only when it was dropped.
 
     `url` and `note` are empty when no rule gives one. `delay` is in seconds; `held_by` and `delayed_by` name the
-    rules that make it wait, `hold` is the reason. `limits` are counted by the store.
+    rules that make it wait, `hold` is the reason. `limits` are counted by the store. `notices` are what a person is to
+    be told: the rule that wants it, and its words.
     """
 
     title: str
@@ -36,6 +37,7 @@ class Decision:
     hold: str = ""
     held_by: str = ""
     limits: tuple[Limit, ...] = ()
+    notices: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class _Draft:
         self._more: dict[str, str] = {}
         self._delay = 0.0
         self._limits: list[Limit] = []
+        self._notices: list[tuple[str, str]] = []
 
     def take(self, rule: Rule) -> None:
         then = rule.then
@@ -71,6 +74,8 @@ class _Draft:
         self._also += then.also
         self._write(then)
         self._wait(rule)
+        if then.notify:
+            self._notices.append((rule.name, then.notify.render(self.facts)))
         if then.drop is not None:
             self._more |= {"dropped_by": rule.name, "reason": then.drop}
 
@@ -102,6 +107,7 @@ class _Draft:
             matched=tuple(self._matched),
             delay=self._delay,
             limits=tuple(self._limits),
+            notices=tuple(self._notices),
             **self._more,
         )
 

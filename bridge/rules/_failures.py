@@ -27,6 +27,7 @@ def _differences(expect: Expect, decision: Decision, url: str) -> Iterator[str]:
         ("to", _unordered(expect.to), _unordered(decision.to)),
         ("title", _alone(expect.title), (decision.title,)),
         ("note", _alone(expect.note), (decision.note,)),
+        ("notify", _alone(expect.notify), ("; ".join(words for _, words in decision.notices),)),
         ("url", _alone(expect.url), (decision.url or url,)),
         ("dropped_by", _alone(expect.dropped_by), (decision.dropped_by,)),
         ("held_by", _alone(expect.held_by), (decision.held_by,)),

@@ -82,6 +82,7 @@ class Expect:
     dropped_by: str | None = None
     url: str | None = None
     note: str | None = None
+    notify: str | None = None
     held_by: str | None = None
     delay: float | None = None
 

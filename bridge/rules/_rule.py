@@ -20,6 +20,7 @@ class Then:
     untag: tuple[str, ...] = ()
     title: Template | None = None
     note: Template | None = None
+    notify: Template | None = None
     url: Rewrite | None = None
     to: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
@@ -41,7 +42,7 @@ class Then:
         for verb, names in (("tag", self.tag), ("untag", self.untag), ("to", self.to), ("also", self.also)):
             if names:
                 yield verb, ", ".join(names)
-        for verb, template in (("title", self.title), ("note", self.note)):
+        for verb, template in (("title", self.title), ("note", self.note), ("notify", self.notify)):
             if template:
                 yield verb, f"“{template.render(facts)}”"
         for verb, doing in (("url", self.url), ("delay", self.delay), ("limit", self.limit)):

@@ -85,6 +85,7 @@ _THEN = _block(
         "untag": _told(_some(_TEXT), "Tags to take away."),
         "title": _told(_TEXT, 'A template: "{feed}: {title|max:80}".'),
         "note": _told(_TEXT, "A template, kept with the link."),
+        "notify": _told(_TEXT, "A template that you are told, or true."),
         "url": _told(_block({"host": _TEXT, "strip": _some(_TEXT)}), "The address to send instead."),
         "to": _told(_some(_TEXT), "Destinations, instead of the default."),
         "also": _told(_some(_TEXT), "Destinations besides."),
@@ -124,7 +125,7 @@ _ITEM = _block(
 _EXPECT = _block(
     {
         **dict.fromkeys(("rules", "tag", "to"), _some(_TEXT)),
-        **dict.fromkeys(("title", "note", "url", "dropped_by", "held_by"), _TEXT),
+        **dict.fromkeys(("title", "note", "notify", "url", "dropped_by", "held_by"), _TEXT),
         "delay": _DURATION,
     }
 )

@@ -89,6 +89,7 @@ def _expect(node: Node, what: str, names: Names) -> Expect:
         "to": any_number(one_of(names.destinations, "destination", rank=1)),
         "title": text,
         "note": text,
+        "notify": text,
         "url": address,
         "dropped_by": rule,
         "held_by": rule,

@@ -22,6 +22,9 @@ from bridge.rules._values import Reader, block, some, text, truth
 _QUOTA = re.compile(r"([0-9]{1,6}) ?/ ?(hour|day|week)")
 _PARAMETER = re.compile(r"[^\s&=?#]{1,100}")
 
+PLAIN_NOTICE = "{title} ({domain})"
+"""What is told where a rule says `notify: true`."""
+
 _NOT_WITH_DROP = ("to", "also", "hold", "delay", "limit", "url")
 
 
@@ -31,6 +34,7 @@ def verbs(names: Names) -> dict[str, Reader[Any]]:
         "untag": tags,
         "title": _template,
         "note": _template,
+        "notify": _notice,
         "url": _rewrite,
         "to": targets(names),
         "also": targets(names),
@@ -63,6 +67,11 @@ def _template(node: Node, what: str) -> Template:
         return Template.of(text(node, what))
     except TemplateFault as fault:
         raise wrong(node, f"{what}: {fault.message}", fault.meant) from None
+
+
+def _notice(node: Node, what: str) -> Template:
+    written = _reason(node, what)
+    return _template(node, what) if written else Template.of(PLAIN_NOTICE)
 
 
 def _reason(node: Node, what: str) -> str:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bridge.errors import ConfigError
 from bridge.link import Sighting
 from bridge.rules import Limit, Occasion, RuleFile, decide, explain, failures, load
 from bridge.rules._times import next_time
@@ -67,6 +68,16 @@ def test_also_adds_to_wherever_a_link_goes() -> None:
 def test_a_note_is_a_template() -> None:
     decision = decide(rules('{name: a, then: {note: "from {domain}"}}'), sighting())
     assert decision.note == "from a.example"
+
+
+def test_what_a_person_is_told_is_a_template_and_has_a_plain_form() -> None:
+    rule_file = rules('{name: a, then: {notify: "new: {title}"}}', "{name: b, then: {notify: true}}")
+    assert decide(rule_file, sighting(title="T")).notices == (("a", "new: T"), ("b", "T (a.example)"))
+
+
+def test_a_notice_that_says_no_is_a_mistake() -> None:
+    with pytest.raises(ConfigError, match="takes a reason or true"):
+        rules("{name: a, then: {notify: no}}")
 
 
 def test_the_last_delay_counts_and_is_named() -> None:
@@ -133,13 +144,13 @@ def test_when_nobody_knows_what_time_it_is_nothing_is_limited() -> None:
 
 def test_every_verb_is_told() -> None:
     rule_file = rules(
-        '{name: a, then: {tag: x, untag: y, to: backup, also: research, title: "{title}!", note: n, '
+        '{name: a, then: {tag: x, untag: y, to: backup, also: research, title: "{title}!", note: n, notify: true, '
         "url: {host: b.org, strip: [utm_*, ref]}, delay: until 20:00, limit: 5/day, overflow: digest 20:00, "
         "hold: look first, stop: true}}"
     )
     [trace] = explain(rule_file, sighting(title="T"))
     assert trace.effect == (
-        "tag x; untag y; to backup; also research; title “T!”; note “n”; url host b.org, without utm_*, ref; "
+        "tag x; untag y; to backup; also research; title “T!”; note “n”; notify “T (a.example)”; url host b.org, without utm_*, ref; "
         "delay until 20:00; limit 5/day, overflow digest 20:00; hold (look first); stop"
     )
 
