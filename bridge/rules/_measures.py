@@ -93,7 +93,8 @@ class Hours:
         return None if facts.local is None else any(_between(facts.local.time(), *span) for span in self.spans)
 
     def because(self, facts: Facts) -> str:
-        return self._came(facts.local)
+        held = next(((a, b) for a, b in self.spans if facts.local and _between(facts.local.time(), a, b)), None)
+        return f"{self._came(facts.local)}, within {held[0]:%H:%M}-{held[1]:%H:%M}" if held else ""
 
     def instead(self, facts: Facts) -> str:
         return f"{self._came(facts.local)}, not {self._spans()}" if facts.local else "hour is unknown"
