@@ -5,7 +5,9 @@
     ├─ InvalidArrival       what came holds no link that can be kept: park it with the reason
     ├─ SourceError          a source cannot be read now: back off and try again
     ├─ StoreError           the database failed: do not acknowledge
-    │   └─ Conflict         somebody else moved the cursor: read it again
+    │   ├─ Conflict         somebody else moved the cursor: read it again
+    │   ├─ Full             the disk is full: what grows waits until there is room
+    │   └─ Unusable         (a ConfigError too) the file is damaged, newer or no database: what to do
     ├─ FetchError           an outgoing request failed or was refused before it left
     └─ DestinationError     a whole call failed: the outcome of every delivery in it
         ├─ Unavailable      later
@@ -45,6 +47,14 @@ class StoreError(BridgeError):
 
 class Conflict(StoreError):  # noqa: N818
     """The cursor is not what the caller expected; nothing was written."""
+
+
+class Full(StoreError):  # noqa: N818
+    """There is no room for anything new. What was begun can still be written down."""
+
+
+class Unusable(StoreError, ConfigError):  # noqa: N818
+    """The database cannot be worked with as it is. The text says what to do; nothing was changed."""
 
 
 class FetchError(BridgeError):

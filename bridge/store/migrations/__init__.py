@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
 
-from bridge.errors import StoreError
+from bridge.errors import Unusable
 from bridge.store.sqlite import Tx
 
 
 def migrate(tx: Tx) -> None:
-    """Brings an empty or older schema up to this version. Raises StoreError for one that is newer."""
+    """Brings an empty or older schema up to this version. Raises Unusable for one that is newer."""
     tx.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
-    row = tx.execute("SELECT max(version) FROM schema_version").fetchone()
-    done: int = row[0] or 0
+    done = {row[0] for row in tx.execute("SELECT version FROM schema_version").fetchall()}
     steps = _steps()
-    if done > len(steps):
-        raise StoreError(
-            f"this database was written by a newer pocket-bridge (schema {done}, this one knows {len(steps)}): "
-            "install that version again, or restore a backup made before the upgrade"
-        )
-    for number, script in enumerate(steps[done:], done + 1):
-        for statement in _statements(script):
+    check_version(max(done, default=0))
+    for number in sorted(steps.keys() - done):
+        for statement in _statements(steps[number]):
             tx.execute(statement)
         tx.execute("INSERT INTO schema_version (version) VALUES (?)", (number,))
 
 
-def _steps() -> list[str]:
+def check_version(version: int) -> None:
+    """Raises Unusable when a database of this version was made by somebody who knows more."""
+    newest = max(_steps())
+    if version > newest:
+        raise Unusable(
+            f"this database was written by a newer pocket-bridge (schema {version}, this one knows {newest}): "
+            "install that version again, or restore a backup made before the upgrade"
+        )
+
+
+def _steps() -> Mapping[int, str]:
+    """By their numbers, which have gaps: each is known by its file's name, not by how many there are."""
     scripts = (file for file in files(__name__).iterdir() if file.name.endswith(".sql"))
-    return [file.read_text("utf-8") for file in sorted(scripts, key=lambda file: file.name)]
+    return {int(file.name[:4]): file.read_text("utf-8") for file in scripts}
 
 
 def _statements(script: str) -> list[str]:
