@@ -98,7 +98,7 @@ async def into_the_inbox(origin: str, number: int, folder: Path) -> tuple[Figure
         net.trusting(origin),
         token=bot_api.TOKEN,
         api=origin,
-        allow=frozenset({42}),
+        allow={42: ""},
         clock=time.time,
         poll_seconds=0,
     )

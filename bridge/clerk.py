@@ -9,9 +9,9 @@ from typing import Any
 from bridge.desk import Desk
 from bridge.errors import BridgeError, InvalidArrival, StoreError
 from bridge.link import tidy_tags
-from bridge.ports import Errand, Errands, ReadingList
+from bridge.ports import OWNER, Errand, Errands, ReadingList
 from bridge.reading_list import Query
-from bridge.rules import RuleFile
+from bridge.rules import READING, RuleFile
 
 MOST_ERRANDS = 20
 MOST_WHYS = 3
@@ -94,7 +94,8 @@ class Clerk:
 
     async def _why(self, errand: Errand) -> Plain:
         urls = [errand.argument] if errand.argument else await self._errands.links_of(_meant(errand))
-        return {"links": [await self._desk.why(url) for url in urls[:MOST_WHYS]], "more": len(urls[MOST_WHYS:])}
+        links = [await self._desk.why(url, errand.account) for url in urls[:MOST_WHYS]]
+        return {"links": links, "more": len(urls[MOST_WHYS:])}
 
     async def _last(self, errand: Errand) -> Plain:
         return {"links": list(await self._errands.last(errand.account, LAST))}
@@ -119,7 +120,8 @@ class Clerk:
         return dict(await self._errands.take_back(_meant(errand)))
 
     async def _to(self, errand: Errand) -> Plain:
-        names = list(self._connections())
+        # Connections are the owner's, with the owner's credentials: others have their own list.
+        names = list(self._connections()) if errand.account == OWNER else [READING]
         if not errand.argument:
             return {"connections": names}
         if errand.argument not in names:
@@ -132,8 +134,9 @@ class Clerk:
         feeds = [{"name": feed.name, "url": feed.url} for feed in rule_file.feeds]
         return {"feeds": feeds, "file": rule_file.name, "asked": errand.argument}
 
-    async def _status(self, _: Errand) -> Plain:
-        return await self._desk.status()
+    async def _status(self, errand: Errand) -> Plain:
+        mine = errand.account == OWNER
+        return await (self._desk.status() if mine else self._desk.standing(errand.account))
 
 
 def _meant(errand: Errand) -> int:

@@ -99,21 +99,39 @@ class Desk:
                 return replace(report, settled=report.settled and report.state != "new")
             await asyncio.sleep(0.02)
 
-    async def why(self, url: str) -> dict[str, Any]:
+    async def why(self, url: str, account: str = OWNER) -> dict[str, Any]:
         """The passport of a link: arrivals, what was read, each rule with its clause, deliveries, attempts."""
-        passport = asdict(await self._ledger.passport(OWNER, canonical(web_address(url)), url.strip()))
+        passport = asdict(await self._ledger.passport(account, canonical(web_address(url)), url.strip()))
         for number, sighting in enumerate(passport["sightings"]):
-            sighting["rules"] = await self._explained(sighting, seen=number)
+            sighting["rules"] = await self._explained(sighting, account, seen=number)
         return passport
 
-    async def _explained(self, sighting: Mapping[str, Any], *, seen: int) -> list[dict[str, Any]]:
+    async def _explained(self, sighting: Mapping[str, Any], account: str, *, seen: int) -> list[dict[str, Any]]:
         text = await self._ledger.rule_set(sighting["rule_set"])
         if text is None:
             return []
         rule_file = rules.load(text, name="the rules of that time")
-        occasion = Occasion(account=OWNER, now=sighting["received"], seen=seen, zone=self._zone)
+        occasion = Occasion(account=account, now=sighting["received"], seen=seen, zone=self._zone)
         traces = rules.explain(rule_file, Sighting.from_facts(sighting["facts"]), occasion)
         return [asdict(trace) for trace in traces]
+
+    async def standing(self, account: str) -> dict[str, Any]:
+        """What came in for one account, and what waits for it where. Nothing of anybody else's."""
+        counts = await self._ledger.counts(account)
+        gates = [await self._ledger.gate(name) for name in counts["deliveries"]]
+        return {
+            "sources": [],
+            "arrivals": counts["arrivals"],
+            "connections": [
+                {
+                    "name": gate.connection,
+                    "state": gate.state,
+                    "because": gate.because,
+                    "deliveries": counts["deliveries"][gate.connection],
+                }
+                for gate in gates
+            ],
+        }
 
     async def status(self) -> dict[str, Any]:
         """Sources, what came in, what waits at each connection and why."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bridge.settings import Settings
+from bridge.settings import EVERYBODY, Settings
 from bridge.wiring import meet
 
 ENV = Path(".env")
@@ -26,6 +26,16 @@ async def introduce(
             if is_it_you(f"{person.name} wrote to it (id {person.id}). Is that you?"):
                 return int(person.id)
     raise AssertionError("writers() never ends")
+
+
+def on_the_list(allow: Mapping[int, str], number: int) -> str:
+    """The setting's value with one more id on it, whose list is the owner's unless it is there with another.
+
+    >>> on_the_list({456: "anna", 0: ""}, 42)
+    '*,42,456=anna'
+    """
+    ids = sorted({number: "", **allow}.items())
+    return ",".join(f"{'*' if id_ == EVERYBODY else id_}{f'={user}' if user else ''}" for id_, user in ids)
 
 
 def keep(path: Path, values: Mapping[str, str]) -> None:

@@ -15,7 +15,7 @@ from datetime import UTC, tzinfo
 from bridge import rules
 from bridge.errors import InvalidArrival, StoreError
 from bridge.link import Sighting
-from bridge.ports import Arrival, Inbox, Read, Reading
+from bridge.ports import OWNER, Arrival, Inbox, Read, Reading
 from bridge.rules import Decision, Occasion, RuleFile
 
 Reader = Callable[[Sequence[Arrival]], Reading]
@@ -120,7 +120,9 @@ def _decide(rule_file: RuleFile, sighting: Sighting, occasion: Occasion) -> Deci
     decision = rules.decide(rule_file, sighting, occasion)
     named = sighting.fields.get("chosen")
     names = named if isinstance(named, list | tuple) else ()
-    known = tuple(name for name in names if name in (rules.READING, *rule_file.destinations))
+    # Connections are the owner's: others choose between what the rules say and their own list.
+    theirs = rule_file.destinations if occasion.account == OWNER else ()
+    known = tuple(name for name in names if name in (rules.READING, *theirs))
     return replace(decision, to=known) if known and not decision.dropped_by else decision
 
 

@@ -464,8 +464,11 @@ class Ledger(Protocol):
         """`given` is the address as the person typed it: so may arrivals spell it that nobody could read."""
         ...
 
-    async def counts(self) -> dict[str, Any]:
-        """arrivals: state -> number; sightings: state -> number; deliveries: connection -> state -> number."""
+    async def counts(self, account: str = "") -> dict[str, Any]:
+        """arrivals: state -> number; sightings: state -> number; deliveries: connection -> state -> number.
+
+        `account`: what is theirs alone; "": everybody's.
+        """
         ...
 
     async def rule_set(self, hash_: str) -> str | None:

@@ -36,13 +36,15 @@ async def _serve(settings: Settings, rule_file: RuleFile | None, listener: socke
     ending.listen()
     while rule_file and not ending.begun:
         # Who connects between two rounds waits at the listening socket, which stays open.
-        rule_file = await _work(settings, rule_file, listener.dup(), ending)
+        with listener.dup() as ours:
+            rule_file = await _work(settings, rule_file, ours, ending)
     return 0
 
 
 async def _work(settings: Settings, rule_file: RuleFile, listener: socket.socket, ending: Ending) -> RuleFile | None:
     """Works until it is told to stop, or until there is a rule file with other feeds or destinations: answers it."""
     async with open_bridge(settings, rule_file) as bridge:
+        await bridge.users.check()
         server = Server(bridge.app, cert=settings.tls_cert, key=settings.tls_key)
         serving = asyncio.create_task(server.serve([listener]))
         supervisor = bridge.supervisor()

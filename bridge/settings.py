@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -20,6 +21,9 @@ PREFIX = "BRIDGE_"
 
 EVERYBODY = 0
 """In a list of Telegram's ids: anybody. No person or chat has this id."""
+
+_ID = re.compile(r"-?[1-9][0-9]{0,17}", re.ASCII)
+_USER = re.compile(r"[a-z0-9_-]{1,20}")
 
 
 class Settings(BaseSettings):
@@ -46,8 +50,12 @@ class Settings(BaseSettings):
     public_url: str = Field(
         default="", description="Where the internet reaches this server; Telegram then brings its updates."
     )
-    telegram_allow: Annotated[frozenset[int], NoDecode] = Field(
-        default=frozenset(), description="Ids of the people and chats the bot listens to, comma-separated."
+    telegram_allow: Annotated[Mapping[int, str], NoDecode] = Field(
+        default_factory=dict,
+        description="Ids of the people and chats the bot listens to, each with =USER where it is not the owner's list.",
+    )
+    telegram_schemeless: Literal["sense", "all", "never"] = Field(
+        default="sense", description="Addresses without https://: hosts but no file names (sense), all, or never."
     )
     allow_nets: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Private networks that may be fetched from, comma-separated, like 192.168.1.0/24."
@@ -70,15 +78,14 @@ class Settings(BaseSettings):
     def _ids(cls, value: object, info: ValidationInfo) -> object:
         if not isinstance(value, str):
             return value
-        ids = [part.strip() for part in value.split(",") if part.strip()]
-        if "*" in ids:
-            if not info.data.get("telegram_allow_anyone"):
-                raise ValueError("* lets anybody write to the bot: it takes BRIDGE_TELEGRAM_ALLOW_ANYONE=1 as well")
-            return frozenset({EVERYBODY})
-        for part in ids:
-            if not part.removeprefix("-").isdigit():
-                raise ValueError(f"“{part[:40]}” is not an id: ids are numbers, never user names")
-        return frozenset(map(int, ids))
+        entries = [_entry(part.strip()) for part in value.split(",") if part.strip()]
+        allow = dict(entries)
+        if EVERYBODY in allow and not info.data.get("telegram_allow_anyone"):
+            raise ValueError("* lets anybody write to the bot: it takes BRIDGE_TELEGRAM_ALLOW_ANYONE=1 as well")
+        for number, account in entries:
+            if allow[number] != account:
+                raise ValueError(f"{number} is there twice, with two lists: an id has one")
+        return allow
 
     @field_validator("allow_nets", mode="before")
     @classmethod
@@ -169,6 +176,20 @@ class Settings(BaseSettings):
     def apps_taken(self) -> Literal["open", "listed"]:
         """As set; otherwise open on loopback, and listed where others may come."""
         return self.apps or ("open" if self.on_loopback else "listed")
+
+
+def _entry(written: str) -> tuple[int, str]:
+    """An id, and the user whose list is meant: "" for the owner's."""
+    number, wanted, account = (part.strip() for part in written.partition("="))
+    if wanted and not _USER.fullmatch(account):
+        raise ValueError(
+            f"“{written[:40]}” names no user: write it like 456=anna, with a name of `pocket-bridge users`"
+        )
+    if number == "*":
+        return EVERYBODY, account
+    if not _ID.fullmatch(number):
+        raise ValueError(f"“{number[:40]}” is not an id: ids are numbers, never user names")
+    return int(number), account
 
 
 def _refused(name: str, words: str) -> ValidationError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any
 
 from bridge import passwords
@@ -14,10 +15,14 @@ from bridge.ports import OWNER
 
 
 class Users:
-    """Answers are plain data; no password and no token that exists already is in one."""
+    """Answers are plain data; no password and no token that exists already is in one.
 
-    def __init__(self, accounts: Accounts) -> None:
+    `named`: users a setting names, and which one: they stay as long as it does.
+    """
+
+    def __init__(self, accounts: Accounts, named: Mapping[str, str] = MappingProxyType({})) -> None:
         self._accounts = accounts
+        self._named = named
 
     def commands(self) -> Mapping[str, Callable[..., Awaitable[Any]]]:
         """By the names they have at the desk."""
@@ -55,6 +60,17 @@ class Users:
             )
         return {"name": name}
 
+    async def check(self) -> None:
+        """Raises ConfigError when a setting names somebody who is no user."""
+        known = {OWNER, *(user.name for user in await self._accounts.users())}
+        missing = [
+            f"{setting}: there is no user “{name}”; “pocket-bridge users add {name}” makes one"
+            for name, setting in self._named.items()
+            if name not in known
+        ]
+        if missing:
+            raise ConfigError("\n".join(missing))
+
     async def passwd(self, name: str, password: str) -> dict[str, Any]:
         """Tokens stay valid: applications need not sign in anew."""
         if not await self._accounts.set_password(name, await _kept(password)):
@@ -64,6 +80,8 @@ class Users:
     async def remove(self, name: str) -> dict[str, Any]:
         if name == OWNER:
             raise ConfigError("the owner stays: this list is theirs")
+        if name in self._named:
+            raise ConfigError(f"{self._named[name]} names {name}: take that out first, and start pocket-bridge anew")
         if not await self._accounts.erase(name):
             raise await self._unknown(name)
         return {"name": name}

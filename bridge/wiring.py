@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import importlib
 import logging
 import random
@@ -12,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -32,7 +34,7 @@ from bridge.reporter import Reporter
 from bridge.rulebook import Rulebook
 from bridge.rules import READING, RuleFile
 from bridge.sender import Sender
-from bridge.settings import Settings
+from bridge.settings import PREFIX, Settings
 from bridge.sources.pocket_api.source import PocketApi
 from bridge.sources.webhooks.source import Office, Webhooks, commands
 from bridge.store.core import Store
@@ -69,6 +71,7 @@ class Bridge:
     settings: Settings
     store: Store
     desk: Desk
+    users: Users
     app: ASGIApp
     sources: Mapping[str, Source]
     workers: Mapping[str, Worker]
@@ -99,11 +102,17 @@ class Bridge:
 
 
 class Readers(Mapping[str, Reader]):
-    """A source's name -> its pure `read`, imported when the first of its arrivals is read."""
+    """A source's name -> its pure `read`, imported when the first of its arrivals is read.
+
+    `choices`: what settings say about how a source is to be read.
+    """
+
+    def __init__(self, choices: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> None:
+        self._choices = choices
 
     def __getitem__(self, source: str) -> Reader:
         reader: Reader = importlib.import_module(READERS[source]).read
-        return reader
+        return functools.partial(reader, **self._choices[source]) if source in self._choices else reader
 
     def __iter__(self) -> Iterator[str]:
         return iter(READERS)
@@ -156,7 +165,8 @@ async def _wire(settings: Settings, rule_file: RuleFile, net: Net, store: Store)
     connections = [_embedded(reading_list, inner), *(connect(rule_file, name, net) for name in rule_file.destinations)]
     for connection in connections:
         await _open_gate(store, connection, rule_file)
-    intake = Intake(store, Readers(), rule_file, zone=settings.zone)
+    readers = Readers({"telegram": {"schemeless": settings.telegram_schemeless}})
+    intake = Intake(store, readers, rule_file, zone=settings.zone)
     reload = Reload(settings, store, intake, webhooks)
     workers: dict[str, Worker] = {
         "intake": intake,
@@ -178,7 +188,9 @@ async def _wire(settings: Settings, rule_file: RuleFile, net: Net, store: Store)
         clock=time.time,
         zone=settings.zone,
     )
-    desk.learn(Users(store.accounts).commands())
+    named = dict.fromkeys(filter(None, settings.telegram_allow.values()), f"{PREFIX}TELEGRAM_ALLOW")
+    users = Users(store.accounts, named)
+    desk.learn(users.commands())
     desk.learn(commands(Office(store, store, webhooks.hooks), desk.outcome))
     transfer = Transfer(store, store, store, connections=lambda: [connection.name for connection in connections])
     desk.learn(transfer.commands())
@@ -196,6 +208,7 @@ async def _wire(settings: Settings, rule_file: RuleFile, net: Net, store: Store)
         settings=settings,
         store=store,
         desk=desk,
+        users=users,
         app=application([source.routes for source in sources.values()], ready=lambda: _missing(store)),
         sources=sources,
         workers=workers,

@@ -76,8 +76,11 @@ async def eventually(true: Callable[[], Awaitable[bool]]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def a_house(folder: Path, *, rules: str, feeds: dict[str, Response]) -> AsyncIterator[House]:
-    """`rules` may name {feed} (an origin that answers /NAME with `feeds`), {second} and {secret}, a file."""
+async def a_house(folder: Path, *, rules: str, feeds: dict[str, Response], **more: Any) -> AsyncIterator[House]:
+    """`rules` may name {feed} (an origin that answers /NAME with `feeds`), {second} and {secret}, a file.
+
+    `more`: other settings.
+    """
     bot, second = BotApi(second=0.01), Second()
 
     async def feed(request: Request) -> Response:
@@ -90,16 +93,17 @@ async def a_house(folder: Path, *, rules: str, feeds: dict[str, Response]) -> As
         (folder / "secret").write_text("second's secret")
         written = rules.format(feed=feed_origin, second=second_origin, secret=folder / "secret")
         (folder / "rules.yaml").write_text(written)
-        settings = load_settings(
-            data=folder / "data",
-            rules=folder / "rules.yaml",
-            token=OWNER_TOKEN,
-            telegram_token=TOKEN,
-            telegram_api=bot_origin,
-            telegram_allow=str(ANN),
-            allow_nets="127.0.0.0/8",
-            limit_user=1_000_000,
-        )
+        given = {
+            "data": folder / "data",
+            "rules": folder / "rules.yaml",
+            "token": OWNER_TOKEN,
+            "telegram_token": TOKEN,
+            "telegram_api": bot_origin,
+            "telegram_allow": str(ANN),
+            "allow_nets": "127.0.0.0/8",
+            "limit_user": 1_000_000,
+        }
+        settings = load_settings(**given | more)
         stack.enter_context(control.own(settings.data))
         bridge = await stack.enter_async_context(open_bridge(settings))
         origin = await stack.enter_async_context(serve(bridge.app))

@@ -39,7 +39,7 @@ async def test_the_owner_writes_to_the_bot_and_is_on_the_list(monkeypatch: pytes
     assert "Ann wrote to it (id 42)" in result.output
     settings = load_settings()
     assert settings.telegram_token.get_secret_value() == TOKEN
-    assert settings.telegram_allow == {42}
+    assert settings.telegram_allow == {42: ""}
     assert settings.tz == "Europe/Berlin"
     assert stat.S_IMODE(Path(".env").stat().st_mode) == 0o600
     assert len(bot_api.pending) == 2, "the first link is still there for `run`"

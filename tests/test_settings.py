@@ -18,15 +18,20 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nothing_configured_is_fine() -> None:
     settings = load_settings()
     assert (settings.data, settings.host, settings.port) == (Path("data"), "127.0.0.1", 8080)
-    assert settings.telegram_allow == frozenset()
+    assert settings.telegram_allow == {}
 
 
 def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRIDGE_TELEGRAM_ALLOW", "42, -1001")
     monkeypatch.setenv("BRIDGE_LISTEN", "[::1]:9000")
     settings = load_settings()
-    assert settings.telegram_allow == {42, -1001}
+    assert settings.telegram_allow == {42: "", -1001: ""}
     assert (settings.host, settings.port) == ("::1", 9000)
+
+
+def test_an_id_of_telegram_has_the_list_of_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRIDGE_TELEGRAM_ALLOW", "123, 456 = anna, -100999=anna, 456=anna, 7=me")
+    assert load_settings().telegram_allow == {123: "", 456: "anna", -100999: "anna", 7: "me"}
 
 
 def test_every_setting_can_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -50,6 +55,13 @@ def test_an_env_file_is_read(tmp_path: Path) -> None:
     ("name", "value", "words"),
     [
         ("BRIDGE_TELEGRAM_ALLOW", "ann", "“ann” is not an id"),
+        ("BRIDGE_TELEGRAM_ALLOW", "0", "“0” is not an id"),
+        ("BRIDGE_TELEGRAM_ALLOW", "*", "it takes BRIDGE_TELEGRAM_ALLOW_ANYONE=1 as well"),
+        ("BRIDGE_TELEGRAM_ALLOW", "*=anna", "it takes BRIDGE_TELEGRAM_ALLOW_ANYONE=1 as well"),
+        ("BRIDGE_TELEGRAM_ALLOW", "456=", "“456=” names no user: write it like 456=anna"),
+        ("BRIDGE_TELEGRAM_ALLOW", "456=Anna", "names no user"),
+        ("BRIDGE_TELEGRAM_ALLOW", "456=anna, 456", "456 is there twice, with two lists"),
+        ("BRIDGE_TELEGRAM_SCHEMELESS", "yes", "should be 'sense', 'all' or 'never'"),
         ("BRIDGE_LISTEN", "8080", "no address with a port"),
         ("BRIDGE_LISTEN", "127.0.0.1:99999", "no address with a port"),
         ("BRIDGE_ALLOW_NETS", "home", "is not a network"),

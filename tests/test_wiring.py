@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from dataclasses import replace
@@ -101,6 +102,18 @@ async def test_what_was_being_sent_when_the_process_died_is_due_again(settings: 
         assert len(await bridge.store.lease("reading", 10, idempotent=True)) == 1
     async with open_bridge(settings) as bridge:
         assert (await bridge.store.counts())["deliveries"] == {"reading": {"pending": 1}}
+
+
+@pytest.mark.parametrize(("schemeless", "state"), [("sense", "read"), ("never", "empty")])
+async def test_a_setting_says_how_telegram_is_read(settings: Settings, schemeless: str, state: str) -> None:
+    chosen = load_settings(data=settings.data, rules=settings.rules, token="t", telegram_schemeless=schemeless)
+    entity = {"type": "url", "offset": 0, "length": 13}
+    written = {"message_id": 1, "chat": {"id": 42}, "text": "example.com/a", "entities": [entity]}
+    async with open_bridge(chosen) as bridge:
+        raw = json.dumps({"update_id": 1, "message": written})
+        await bridge.store.put([Arrival(source="telegram", key=Key("s", "k"), raw=raw)])
+        await bridge.intake.step()
+        assert (await bridge.store.counts())["arrivals"] == {state: 1}
 
 
 def test_an_empty_token_file_is_made_anew(settings: Settings) -> None:

@@ -27,8 +27,8 @@ def init() -> None:
     number = asyncio.run(asked)
     if not click.confirm(f"Write the token and your id to {first_start.ENV}?", default=True):
         return
-    allowed = sorted({*settings.telegram_allow, number})
-    first_start.keep(first_start.ENV, {first_start.TOKEN: token, first_start.ALLOW: ",".join(map(str, allowed))})
+    allowed = first_start.on_the_list(settings.telegram_allow, number)
+    first_start.keep(first_start.ENV, {first_start.TOKEN: token, first_start.ALLOW: allowed})
     click.echo(f"{first_start.ENV} is written. pocket-bridge run saves what you write to the bot from now on.")
 
 

@@ -329,8 +329,8 @@ class Store:
     async def captured_as(self, arrival: int) -> str | None:
         return await self._database.read(lambda tx: captures.captured_as(tx, arrival))
 
-    async def counts(self) -> dict[str, Any]:
-        return await self._database.read(passport.counts)
+    async def counts(self, account: str = "") -> dict[str, Any]:
+        return await self._database.read(lambda tx: passport.counts(tx, account))
 
     async def rule_set(self, hash_: str) -> str | None:
         return await self._database.read(lambda tx: passport.rule_set(tx, hash_))

@@ -135,15 +135,18 @@ def _states(tx: Tx, link: int) -> dict[str, tuple[str, str]]:
     return {connection: (state, because) for connection, state, because in tx.execute(sql, (link,)).fetchall()}
 
 
-def counts(tx: Tx) -> dict[str, Any]:
+def counts(tx: Tx, account: str) -> dict[str, Any]:
     """What came, what became of it, and what waits: arrivals by state, sightings by state, deliveries by connection."""
+    whose, theirs = ("WHERE account = ?", (account,)) if account else ("", ())
+    sightings = "sighting s JOIN link l ON l.id = s.link" if account else "sighting s"
     deliveries: dict[str, dict[str, int]] = {}
-    sql = "SELECT connection, state, count(*) FROM delivery GROUP BY connection, state"
-    for connection, state, number in tx.execute(sql).fetchall():
+    sql = f"SELECT connection, state, count(*) FROM delivery {whose} GROUP BY connection, state ORDER BY connection"
+    for connection, state, number in tx.execute(sql, theirs).fetchall():
         deliveries.setdefault(connection, {})[state] = number
+    by_state = "SELECT {0}state, count(*) FROM {1} {2} GROUP BY {0}state"
     return {
-        "arrivals": dict(tx.execute("SELECT state, count(*) FROM arrival GROUP BY state").fetchall()),
-        "sightings": dict(tx.execute("SELECT state, count(*) FROM sighting GROUP BY state").fetchall()),
+        "arrivals": dict(tx.execute(by_state.format("", "arrival", whose), theirs).fetchall()),
+        "sightings": dict(tx.execute(by_state.format("s.", sightings, whose), theirs).fetchall()),
         "deliveries": deliveries,
     }
 

@@ -122,7 +122,9 @@ def telegram(
     token: str = TOKEN,
 ) -> Telegram:
     night = night or Night(1)
-    return Telegram(inbox, door, token=token, api=API, allow=frozenset(allow), clock=night.clock, sleep=night.sleep)
+    return Telegram(
+        inbox, door, token=token, api=API, allow=dict.fromkeys(allow, ""), clock=night.clock, sleep=night.sleep
+    )
 
 
 async def one_night(
@@ -600,6 +602,22 @@ def test_a_message_names_its_link_with_all_facts() -> None:
 )  # fmt: skip
 def test_a_link_is_found_wherever_it_stands(written: Json, expected: list[str]) -> None:
     assert urls(written) == expected
+
+
+@pytest.mark.parametrize(
+    ("schemeless", "expected"),
+    [
+        ("sense", ["https://example.com/a", "https://docs.rs/serde"]),
+        ("all", ["https://example.com/a", "https://main.py", "https://docs.rs/serde"]),
+        ("never", []),
+    ],
+)
+def test_what_lacks_a_scheme_is_saved_as_the_setting_says(schemeless: Any, expected: list[str]) -> None:
+    text = "example.com/a main.py docs.rs/serde ann@example.com https://whole.example/"
+    parts = [entity("url", text.index(word), len(word)) for word in text.split()]
+    reading = read([of(marked(text, *parts))], schemeless=schemeless)
+    assert [sighting.url for sighting in reading.sightings] == [*expected, "https://whole.example/"]
+    assert len(reading.notes) == 5 - len(reading.sightings)
 
 
 def test_a_long_formatted_message_has_its_words_as_text() -> None:

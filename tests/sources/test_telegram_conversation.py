@@ -52,7 +52,7 @@ class Desk:
         self.bot_api = bot_api
         self.clock = clock
         self.door = Door(lambda: httpx.ASGITransport(app=bot_api), follows=False)
-        given: dict[str, Any] = {"allow": frozenset({ANN}), **options}
+        given: dict[str, Any] = {"allow": {ANN: ""}, **options}
         self.source = Telegram(store, self.door, token=TOKEN, api=API, clock=clock, sleep=self._sleep, **given)
         self._intake = Intake(store, {"telegram": read}, rules.EMPTY)
         store.report_for(frozenset({"telegram"}))
@@ -511,13 +511,13 @@ def _from(sender: int) -> Json:
 
 
 async def test_a_group_that_moves_stays_on_the_list(desk: Desk, store: Store, clock: Clock, bot_api: BotApi) -> None:
-    desk = Desk(store, clock, bot_api, allow=frozenset({-5}))
+    desk = Desk(store, clock, bot_api, allow={-5: ""})
     bot_api.receive(message(chat={"id": -5, "type": "group"}, migrate_to_chat_id=-1005, **_from(9)))
     await desk.hears()
     bot_api.receive(message("https://example.com/a", chat={"id": -1005, "type": "supergroup"}, **_from(9)))
     await desk.hears()
     assert "https://example.com/a" in await desk.reads()
-    after = Desk(store, clock, bot_api, allow=frozenset({-5}))
+    after = Desk(store, clock, bot_api, allow={-5: ""})
     await after.hears()
     assert "group -5 is -1005 now" in await after.source.condition()
 

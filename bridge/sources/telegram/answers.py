@@ -142,7 +142,8 @@ def _feeds(data: Data) -> str:
 
 def _status(data: Data) -> str:
     on = ", ".join(source["name"] for source in data["sources"] if source["on"])
-    lines = [f"On: {short(on)}", f"Arrivals: {_counts(data['arrivals'])}"]
+    lines = [f"On: {short(on)}"] if on else []
+    lines.append(f"Arrivals: {_counts(data['arrivals'])}")
     lines += [_connection(connection) for connection in data["connections"]]
     return fit(lines)
 

@@ -1,4 +1,4 @@
-"""Who may write to the bot: ids of people and chats, never user names; and where their groups have gone."""
+"""Who may write to the bot: ids of people and chats, never user names; whose list is meant; where groups have gone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 
 from bridge.errors import InvalidArrival
+from bridge.ports import OWNER
 from bridge.settings import EVERYBODY
 from bridge.sources.telegram.update import Json, chat_of, message_in
 
@@ -16,21 +17,37 @@ log = logging.getLogger(__name__)
 
 
 class Guests:
-    """An allow-list that follows its groups. `strangers` counts the updates of everybody else."""
+    """An allow-list that follows its groups: id -> account, "" for the owner's.
 
-    def __init__(self, allow: frozenset[int]) -> None:
+    `strangers` counts the updates of everybody else.
+    """
+
+    def __init__(self, allow: Mapping[int, str]) -> None:
         self.strangers = 0
         self.moved: dict[int, int] = {}
-        self._allow = allow
+        self._allow = {number: account or OWNER for number, account in allow.items()}
+        self._written = frozenset(self._allow)
         self._named: set[int] = set()
 
-    def __len__(self) -> int:
-        return len(self._allow)
+    def __bool__(self) -> bool:
+        return bool(self._allow)
 
-    def may_write(self, who: Sequence[int]) -> bool:
-        """Whether one of the ids is on the list. Each stranger is named once, with what would let them in."""
-        if EVERYBODY in self._allow or not self._allow.isdisjoint(who):
-            return True
+    def words(self) -> list[str]:
+        """Who is listened to, whose lists those are, and what should be written into the setting, a line each."""
+        accounts = sorted(set(self._allow.values()) - {OWNER})
+        whose = f", for the lists of {', '.join([OWNER, *accounts])}" if accounts else ""
+        who = "everybody" if EVERYBODY in self._allow else f"{len(self._written)} ids"
+        moved = [f"group {old} is {new} now" for old, new in self.moved.items() if new not in self._written]
+        return [f"listens to {who}{whose}", *moved]
+
+    def account(self, who: Sequence[int]) -> str | None:
+        """Whose list is meant: the first of the ids that is on the list says it. None: nobody may write.
+
+        Each stranger is named once, with what would let them in.
+        """
+        for number in (*who, EVERYBODY):
+            if number in self._allow:
+                return self._allow[number]
         self.strangers += 1
         if who and who[0] not in self._named and len(self._named) < _MOST_NAMED:
             self._named.add(who[0])
@@ -38,17 +55,17 @@ class Guests:
                 "Telegram: ignored a message; to let its sender save links, add %d to BRIDGE_TELEGRAM_ALLOW",
                 who[0],
             )
-        return False
+        return None
 
     def follow(self, moved: Mapping[int, int]) -> None:
         """Groups of the list that became supergroups are on it under their new ids. Others are not remembered."""
         for old, new in moved.items():
             if old in self._allow and self.moved.get(old) != new:
                 self.moved[old] = new
-                self._allow |= {new}
-                log.warning(
-                    "Telegram: group %d is %d now and may go on; put the new id into BRIDGE_TELEGRAM_ALLOW", old, new
-                )
+                if new not in self._written:
+                    self._allow[new] = self._allow[old]
+                    words = "Telegram: group %d is %d now and may go on; put the new id into BRIDGE_TELEGRAM_ALLOW"
+                    log.warning(words, old, new)
 
 
 def moves(updates: Iterable[Json]) -> dict[int, int]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from telegram import Chat, Message, MessageEntity
@@ -46,6 +46,9 @@ _BLOCKS = frozenset({"paragraph", "heading", "pre", "footer", "blockquote", "pul
 # What a message needs to have before its entities can be read.
 _NO_DATE = datetime.fromtimestamp(0, UTC)
 _NO_CHAT = Chat(0, Chat.PRIVATE)
+
+
+Schemeless = Literal["sense", "all", "never"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +137,10 @@ def public_post(message: Json) -> Mention | None:
             return None
 
 
-def page_address(address: str) -> str:
+def page_address(address: str, schemeless: Schemeless = "sense") -> str:
     """`address` with a scheme. Raises InvalidArrival with the reason, in words, when it is none to save.
+
+    `schemeless`: whether https:// is put before a host without it: if it is no file name (sense), to all, or never.
 
     >>> page_address("example.com/x")
     'https://example.com/x'
@@ -145,7 +150,7 @@ def page_address(address: str) -> str:
     address = address.strip()
     scheme = _SCHEME.match(address)
     if scheme is None:
-        return "https://" + _plausible(address)
+        return "https://" + _plausible(address, schemeless)
     if not _is_web(address):
         raise InvalidArrival(f"{tidy(address[:80])} is not a web page")
     return _shared(address) or address
@@ -177,10 +182,12 @@ def _joint(part: Json) -> str:
             return ""
 
 
-def _plausible(address: str) -> str:
+def _plausible(address: str, schemeless: Schemeless) -> str:
     if _MAIL.match(address):
         raise InvalidArrival(f"{tidy(address[:80])} is a mail address")
-    bare = _BARE_HOST.fullmatch(address)
+    if schemeless == "never":
+        raise InvalidArrival(f"{tidy(address[:80])} has no https:// before it; with it, it is saved")
+    bare = None if schemeless == "all" else _BARE_HOST.fullmatch(address)
     if bare and bare[1].lower() in _FILE_ENDINGS and not address.lower().startswith("www."):
         raise InvalidArrival(f"{tidy(address[:80])} looks like a file name; with https:// before it, it is saved")
     if "." not in re.split(r"[/?#:]", address, maxsplit=1)[0]:

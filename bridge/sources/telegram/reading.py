@@ -10,7 +10,16 @@ from bridge.errors import InvalidArrival
 from bridge.link import Sighting, canonical, tidy, web_address
 from bridge.ports import Arrival, Reading, Request
 from bridge.sources.telegram import keys
-from bridge.sources.telegram.links import Contents, Mention, chosen, contents, page_address, public_post, quoted
+from bridge.sources.telegram.links import (
+    Contents,
+    Mention,
+    Schemeless,
+    chosen,
+    contents,
+    page_address,
+    public_post,
+    quoted,
+)
 from bridge.sources.telegram.update import PRESS, Json, chat_of, command, identity, kind, loads, message_in
 
 NO_LINK = "No link found in this message"
@@ -43,12 +52,12 @@ _WRITTEN = frozenset(
 )
 
 
-def read(group: Sequence[Arrival]) -> Reading:
+def read(group: Sequence[Arrival], *, schemeless: Schemeless = "sense") -> Reading:
     """The links and requests of some arrivals, in their order. Raises InvalidArrival for a broken update.
 
     A link is taken once for all of them, whatever its scheme, under the form that was named first, with all tags.
     """
-    readings = [_read(arrival) for arrival in group]
+    readings = [_read(arrival, schemeless) for arrival in group]
     sightings = _united(sighting for reading in readings for sighting in reading.sightings)
     notes = dict.fromkeys(note for reading in readings for note in reading.notes)
     return Reading(
@@ -74,7 +83,7 @@ def _spelling(url: str) -> str:
     return canonical(url).partition("://")[2]
 
 
-def _read(arrival: Arrival) -> Reading:
+def _read(arrival: Arrival, schemeless: Schemeless) -> Reading:
     update = loads(arrival.raw)
     message = message_in(update)
     if message is None:
@@ -89,7 +98,7 @@ def _read(arrival: Arrival) -> Reading:
         # An edited command is not a second one.
         asked = [_request(arrival, message, name, argument)] if kind(update) == "message" else []
         return Reading(requests=asked)
-    return _links(message, said)
+    return _links(message, said, schemeless)
 
 
 def _request(arrival: Arrival, message: Json, name: str, argument: str) -> Request:
@@ -104,11 +113,11 @@ def _request(arrival: Arrival, message: Json, name: str, argument: str) -> Reque
             return Request(name, argument, identity(bot_id, {"chat": message["chat"], **answered}))
 
 
-def _links(message: Json, said: Contents) -> Reading:
-    pages, notes = _pages(said.mentions)
+def _links(message: Json, said: Contents, schemeless: Schemeless) -> Reading:
+    pages, notes = _pages(said.mentions, schemeless)
     post = public_post(message)
     if not pages and post is not None:
-        pages, _ = _pages([post])
+        pages, _ = _pages([post], schemeless)
     if not pages and _is_written(message):
         notes.insert(0, NO_LINK)
     facts = _facts(message) | {"tags": said.tags, "text": said.text, "note": said.comment}
@@ -135,13 +144,13 @@ def _said(message: Json, command_name: str) -> Contents:
     return replace(before, tags=[*said.tags, *before.tags], comment=said.comment)
 
 
-def _pages(mentions: Iterable[Mention]) -> tuple[list[tuple[str, str]], list[str]]:
+def _pages(mentions: Iterable[Mention], schemeless: Schemeless) -> tuple[list[tuple[str, str]], list[str]]:
     """Addresses with their labels, each once, and why the others are none."""
     pages: dict[str, tuple[str, str]] = {}
     notes: dict[str, None] = {}
     for mention in mentions:
         try:
-            url = web_address(page_address(mention.address))
+            url = web_address(page_address(mention.address, schemeless))
             pages.setdefault(_spelling(url), (url, mention.label))
         except InvalidArrival as error:
             notes[str(error)] = None

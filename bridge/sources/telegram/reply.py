@@ -11,7 +11,7 @@ from telegram.constants import ParseMode
 from telegram.error import TelegramError
 
 from bridge.errors import InvalidArrival, SourceError
-from bridge.ports import Answered, Report, Verdict
+from bridge.ports import OWNER, Answered, Report, Verdict
 from bridge.sources.telegram import keys
 from bridge.sources.telegram.answers import answer, toast
 from bridge.sources.telegram.api import BotApi, BotApiRequest, BotCallError, BotError
@@ -102,7 +102,8 @@ class Replies:
         return await self._line(report, chat, message)
 
     async def _line(self, report: Report, chat: int, message: Json) -> str:
-        text, buttons = words(report), keys.actions(report, self._others) if report.state == "read" else None
+        others = self._others if report.arrival.account == OWNER else ()  # connections are the owner's
+        text, buttons = words(report), keys.actions(report, others) if report.state == "read" else None
         if ":" in report.reference:
             await self._edit(report.reference, text, buttons)
             return report.reference

@@ -17,7 +17,7 @@ import json
 import logging
 import random
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from starlette.requests import Request
@@ -67,7 +67,8 @@ T = TypeVar("T")
 
 
 class Telegram:
-    """Source and reporter of one bot. `net` must reach `api`; `allow` are the ids that may write, empty: nobody.
+    """Source and reporter of one bot. `net` must reach `api`; `allow` are the ids that may write, and whose list is
+    meant ("": the owner's); empty: nobody.
 
     With a `public_url` Telegram brings the updates there, without one they are fetched. `answer` says how people are
     told; `others` are connections that an answer offers besides the embedded list.
@@ -82,7 +83,7 @@ class Telegram:
         *,
         token: str,
         api: str,
-        allow: frozenset[int],
+        allow: Mapping[int, str],
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         poll_seconds: int = 25,
@@ -116,8 +117,7 @@ class Telegram:
         if not self._guests:
             return ["nobody may write to it yet: put ids into BRIDGE_TELEGRAM_ALLOW"]
         strangers = [f"{self.strangers} updates of strangers were ignored"] if self.strangers else []
-        moved = [f"group {old} is {new} now" for old, new in self._guests.moved.items()]
-        return [f"listens to {len(self._guests)} ids", *moved, *strangers, *filter(None, [self._complaint])]
+        return [*self._guests.words(), *strangers, *filter(None, [self._complaint])]
 
     async def run(self) -> None:
         """Fetches, or watches over what is brought, until cancelled; what fails is said once, and tried again."""
@@ -264,7 +264,8 @@ class Telegram:
         try:
             known = understood(update)
             message = message_in(known)
-            if message is None or not self._is_for_us(message):
+            account = self._account(message) if message else None
+            if message is None or account is None:
                 return None
         except InvalidArrival:
             return Arrival(source=self.name, key=key, raw=raw)
@@ -272,16 +273,17 @@ class Telegram:
             source=self.name,
             key=key,
             raw=raw,
+            account=account,
             channel=str(chat_of(message)),
             group=identity(self._bot_api.bot_id, message) if kind(known) != PRESS else "",
             due=self._clock() + _ALBUM_SECONDS if "media_group_id" in message else 0.0,
         )
 
-    def _is_for_us(self, message: Json) -> bool:
-        if not self._guests.may_write(senders(message)):
-            return False
+    def _account(self, message: Json) -> str | None:
+        """Whose list a message is for; None: it is not for us."""
+        account = self._guests.account(senders(message))
         _, bot, _ = command(message)
-        return not (bot and self._username) or bot.lower() == self._username.lower()
+        return None if bot and self._username and bot.lower() != self._username.lower() else account
 
     def _complain(self, error: SourceError | StoreError) -> None:
         complaint = _complaint(error)
