@@ -5,6 +5,7 @@ A destination of `type: x` is bridge.destinations.x; a dotted type is somebody's
 
 from __future__ import annotations
 
+import base64
 import difflib
 import hashlib
 import importlib
@@ -23,6 +24,7 @@ from bridge.net import Net
 from bridge.ports import Destination
 from bridge.rules import READING, RuleFile
 from bridge.settings import Settings
+from bridge.sources.feeds.registry import Follower
 from bridge.sources.webhooks.source import Hook
 from bridge.web.server import check_certificate
 
@@ -47,6 +49,7 @@ def check(settings: Settings) -> RuleFile:
     for name in rule_file.destinations:
         connect(rule_file, name, net)
     hooks(rule_file)
+    followers(rule_file)
     return rule_file
 
 
@@ -79,6 +82,26 @@ def _hook(rule_file: RuleFile, number: int) -> Hook:
         return Hook.of(written, found)
     except ConfigError as error:
         raise rule_file.problem(path, str(error)) from None
+
+
+def followers(rule_file: RuleFile) -> list[Follower]:
+    """The owner's feeds of the rule file, private ones with their secrets. Raises ConfigError at the place that is
+    wrong."""
+    return [_follower(rule_file, number) for number in range(len(rule_file.feeds))]
+
+
+def _follower(rule_file: RuleFile, number: int) -> Follower:
+    feed, path = rule_file.feeds[number], ("feeds", number)
+    secrets = {
+        name: str(_secret(rule_file, (*path, "headers", name), reference)) for name, reference in feed.headers.items()
+    }
+    if feed.user:
+        password = _secret(rule_file, (*path, "auth", "password"), feed.password)
+        secrets["authorization"] = "Basic " + base64.b64encode(f"{feed.user}:{password}".encode()).decode()
+    for name, secret in secrets.items():
+        if not secret.isprintable() or not secret.isascii():
+            raise rule_file.problem((*path, "headers", name), f"the secret of “{name}” has signs no header can hold")
+    return Follower(feed=feed, secrets=secrets)
 
 
 def _plug(rule_file: RuleFile, name: str, kind: str) -> Any:

@@ -43,7 +43,8 @@ class Sighting:
     """One link as one arrival named it, with its facts as they came. Rules decide per sighting.
 
     `at` is when it was published or sent (seconds since the epoch, UTC). `settled` names connections
-    where the source itself has already put the link (an app that spoke to the embedded list).
+    where the source itself has already put the link (an app that spoke to the embedded list); `to` those it wants
+    in place of the default (a feed with connections of its own): rules may say otherwise.
     """
 
     url: str
@@ -58,6 +59,7 @@ class Sighting:
     chat: str = ""
     at: float = 0.0
     settled: tuple[str, ...] = ()
+    to: tuple[str, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=lambda: _NO_FIELDS)
 
     @classmethod

@@ -77,15 +77,17 @@ class Door:
         *,
         method: str = "GET",
         headers: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
         content: bytes = b"",
         deadline: float = 20.0,
         most_bytes: int = 10 * 1024 * 1024,
         redirects: int = 5,
     ) -> Answer:
         """Any status is an answer. Raises FetchError when there is none in time, when it is too large, or when an
-        address on the way is not allowed. Validators are sent to the first address only, credentials and cookies
-        to the first origin only."""
-        request = _Request(method, url, dict(headers or {}), content)
+        address on the way is not allowed. Validators are sent to the first address only, credentials, cookies and
+        `secrets` (headers of any name) to the first origin only."""
+        hidden = dict(secrets or {})
+        request = _Request(method, url, {**(headers or {}), **hidden}, content, frozenset(map(str.lower, hidden)))
         try:
             async with asyncio.timeout(deadline):
                 return await self._follow(request, redirects if self._follows else 0, most_bytes)
@@ -151,13 +153,15 @@ class _Request:
     url: str
     headers: Mapping[str, str]
     content: bytes
+    secrets: frozenset[str] = frozenset()
 
     def redirected(self, status: int, target: str) -> _Request:
         as_get = status == 303 or (status in (301, 302) and self.method == "POST")
         same = _host_and_port(self.url) == _host_and_port(_checked(target))
-        stays = _VALIDATORS if same else _VALIDATORS | _CREDENTIALS
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in stays}
-        return _Request("GET" if as_get else self.method, target, headers, b"" if as_get else self.content)
+        goes = _VALIDATORS if same else _VALIDATORS | _CREDENTIALS | self.secrets
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in goes}
+        content = b"" if as_get else self.content
+        return _Request("GET" if as_get else self.method, target, headers, content, self.secrets)
 
 
 async def _exchange(client: httpx.AsyncClient, request: _Request, most_bytes: int) -> Answer:

@@ -64,10 +64,14 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far a source has read: `value` is text only the source understands (JSON by custom)."""
+    """How far a source has read: `value` is text only the source understands (JSON by custom).
+
+    `beside`: further ones that move with it, whatever their values were.
+    """
 
     scope: str
     value: str
+    beside: tuple[Cursor, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,7 @@ class Inbox(Protocol):
         cursor: Cursor | None = None,
         expect: str | None = None,
     ) -> Sequence[Receipt]:
-        """One atomic unit: the arrivals, keys seen without an arrival, and the cursor.
+        """One atomic unit: the arrivals, keys seen without an arrival, and the cursor with those beside it.
 
         When it returns, all of it survives a power cut; when it raises StoreError, none of it was written.
         `expect`: the cursor's value this unit was built on; raises Conflict when it is another by now.
@@ -356,6 +360,53 @@ class Errands(Protocol):
 
     async def last(self, account: str, limit: int) -> Sequence[Mapping[str, Any]]:
         """The newest links of an account, newest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A feed that an account follows by its own word; `name` is unique among the account's, and so is `url`.
+
+    `options` is text only the source understands (JSON by custom); `since` is given by the store.
+    """
+
+    account: str
+    url: str
+    name: str
+    options: str
+    since: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What came through a feed and waits for a later day: how many arrivals, and when the first and the last is due."""
+
+    account: str
+    name: str
+    number: int
+    first: float
+    last: float
+
+
+class Subscriptions(Protocol):
+    """The feeds that accounts follow beside those of the rule file."""
+
+    async def subscriptions(self) -> Sequence[Subscription]:
+        """Everybody's, in the order they were made."""
+        ...
+
+    async def subscribe(self, new: Sequence[Subscription]) -> None:
+        """All of them or none. Raises Conflict when an account has an address or a name already."""
+        ...
+
+    async def unsubscribe(self, account: str, url: str) -> int | None:
+        """What waits of it is given up. Answers how many arrivals that were, None when there is no such feed."""
+        ...
+
+    async def backlogs(self) -> Sequence[Backlog]: ...
+
+    async def hurry(self, account: str, name: str) -> int:
+        """What waits of a feed is due now. Answers how many arrivals that are."""
         ...
 
 

@@ -6,11 +6,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from bridge.declared import check, hooks
+from bridge.declared import check, followers, hooks
 from bridge.errors import ConfigError
 from bridge.intake import Intake
 from bridge.rules import RuleFile
 from bridge.settings import Settings
+from bridge.sources.feeds.registry import Follower, Registry
 from bridge.sources.webhooks.source import Hook, Webhooks
 from bridge.store.core import Store
 
@@ -22,17 +23,18 @@ RELOAD_SECONDS = 2.0
 class Reload:
     """Looks whether the rule file changed. A broken one is told once and the old rules stay.
 
-    Rules and hooks are exchanged while everything runs. A file with other feeds or destinations becomes `next`, and
+    Rules, hooks and feeds are exchanged while everything runs. A file with other destinations becomes `next`, and
     `wire_anew` is called.
     """
 
-    def __init__(self, settings: Settings, store: Store, intake: Intake, webhooks: Webhooks) -> None:
+    def __init__(self, settings: Settings, store: Store, intake: Intake, webhooks: Webhooks, feeds: Registry) -> None:
         self.next: RuleFile | None = None
         self.wire_anew: Callable[[], None] = lambda: None
         self._settings = settings
         self._store = store
         self._intake = intake
         self._webhooks = webhooks
+        self._feeds = feeds
         self._stamp = self._look()
 
     async def __call__(self) -> None:
@@ -42,7 +44,7 @@ class Reload:
             return
         try:
             rule_file = await asyncio.to_thread(check, self._settings)
-            declared = await asyncio.to_thread(hooks, rule_file)
+            declared = await asyncio.to_thread(hooks, rule_file), await asyncio.to_thread(followers, rule_file)
         except ConfigError as error:
             self._stamp = stamp
             log.error("the changed rules are not used, the old ones stay:")  # noqa: TRY400
@@ -51,17 +53,18 @@ class Reload:
             return
         await self._store.keep_rule_set(rule_file.hash, rule_file.text)
         self._stamp = stamp
-        self._use(rule_file, declared)
+        self._use(rule_file, *declared)
 
-    def _use(self, rule_file: RuleFile, declared: Sequence[Hook]) -> None:
+    def _use(self, rule_file: RuleFile, declared: Sequence[Hook], feeds: Sequence[Follower]) -> None:
         old = self._intake.rule_file
-        if (old.feeds, old.destinations) != (rule_file.feeds, rule_file.destinations):
-            log.info("%s: other feeds or destinations; everything is opened anew", rule_file.name)
+        if old.destinations != rule_file.destinations:
+            log.info("%s: other destinations; everything is opened anew", rule_file.name)
             self.next = rule_file
             self.wire_anew()
             return
         self._intake.rule_file = rule_file
         self._webhooks.hooks.declare(declared)
+        self._feeds.declare(feeds)
         log.info("%s: %d rules in use", rule_file.name, len(rule_file.rules))
 
     def _look(self) -> tuple[int, int] | None:

@@ -42,7 +42,7 @@ async def _serve(settings: Settings, rule_file: RuleFile | None, listener: socke
 
 
 async def _work(settings: Settings, rule_file: RuleFile, listener: socket.socket, ending: Ending) -> RuleFile | None:
-    """Works until it is told to stop, or until there is a rule file with other feeds or destinations: answers it."""
+    """Works until it is told to stop, or until there is a rule file with other destinations: answers it."""
     async with open_bridge(settings, rule_file) as bridge:
         await bridge.users.check()
         server = Server(bridge.app, cert=settings.tls_cert, key=settings.tls_key)

@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     allow_nets: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Private networks that may be fetched from, comma-separated, like 192.168.1.0/24."
     )
+    feed_at_once: int = Field(
+        default=50, ge=1, le=10**6, description="Most entries of a feed taken at one poll; the others follow later."
+    )
     apps: Literal["", "open", "listed"] = Field(
         default="",
         description="Whose consumer keys the Pocket API takes: open, any; listed, those of `pocket-bridge apps`.",

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 
 from bridge import control
 from bridge.clerk import Clerk
-from bridge.declared import connect, fingerprint, hooks, tested_rules
+from bridge.declared import connect, fingerprint, followers, hooks, tested_rules
 from bridge.desk import Desk
 from bridge.destinations._lists import Lists
 from bridge.intake import Intake, Reader
@@ -35,6 +35,8 @@ from bridge.rulebook import Rulebook
 from bridge.rules import READING, RuleFile
 from bridge.sender import Sender
 from bridge.settings import PREFIX, Settings
+from bridge.sources.feeds.office import Office as FeedOffice
+from bridge.sources.feeds.source import Feeds, Registry
 from bridge.sources.pocket_api.source import PocketApi
 from bridge.sources.webhooks.source import Office, Webhooks, commands
 from bridge.store.core import Store
@@ -79,8 +81,8 @@ class Bridge:
     reload: Reload
 
     def supervisor(self) -> Supervisor:
-        """For sources, workers and the socket that commands come over. It stops when the rule file names other feeds
-        or destinations: `reload.next` is that file then, and all is to be wired anew."""
+        """For sources, workers and the socket that commands come over. It stops when the rule file names other
+        destinations: `reload.next` is that file then, and all is to be wired anew."""
         running = {name: source.run for name, source in self.sources.items()}
         supervisor = Supervisor({**running, "control": self._serve_commands}, self.workers)
         self.reload.wire_anew = supervisor.stop
@@ -134,11 +136,13 @@ async def open_bridge(settings: Settings, rule_file: RuleFile | None = None) -> 
         store = await Store.open(settings.data / DATABASE, time.time)
         stack.push_async_callback(store.close)
         await store.keep_rule_set(rule_file.hash, rule_file.text)
-        bridge = await _wire(settings, rule_file, net, store)
+        bridge = await _wire(settings, rule_file, net, store, stack)
         yield bridge
 
 
-async def _wire(settings: Settings, rule_file: RuleFile, net: Net, store: Store) -> Bridge:
+async def _wire(
+    settings: Settings, rule_file: RuleFile, net: Net, store: Store, stack: contextlib.AsyncExitStack
+) -> Bridge:
     owner, inner = owner_token(settings), secrets.token_hex(16)
     reading_list = PocketApi(
         store,
@@ -156,7 +160,17 @@ async def _wire(settings: Settings, rule_file: RuleFile, net: Net, store: Store)
     webhooks = Webhooks(store, token=owner, clock=time.time, key=hook_key(settings))
     webhooks.hooks.declare(hooks(rule_file))
     await webhooks.hooks.restore()
-    sources: dict[str, Source] = {webhooks.name: webhooks, reading_list.name: reading_list}
+    feeds = Feeds(
+        store,
+        net,
+        Registry(store, followers(rule_file)),
+        clock=time.time,
+        chance=random.random,
+        at_once=settings.feed_at_once,
+    )
+    await feeds.registry.restore()
+    stack.push_async_callback(feeds.close)
+    sources: dict[str, Source] = {webhooks.name: webhooks, reading_list.name: reading_list, feeds.name: feeds}
     more, off = _optional_sources(settings, rule_file, net, store)
     sources |= more
     tellers = {name: source for name, source in sources.items() if isinstance(source, Teller)}
@@ -167,7 +181,7 @@ async def _wire(settings: Settings, rule_file: RuleFile, net: Net, store: Store)
         await _open_gate(store, connection, rule_file)
     readers = Readers({"telegram": {"schemeless": settings.telegram_schemeless}})
     intake = Intake(store, readers, rule_file, zone=settings.zone)
-    reload = Reload(settings, store, intake, webhooks)
+    reload = Reload(settings, store, intake, webhooks, feeds.registry)
     workers: dict[str, Worker] = {
         "intake": intake,
         **{
@@ -178,11 +192,15 @@ async def _wire(settings: Settings, rule_file: RuleFile, net: Net, store: Store)
         "rules": Periodic(reload, RELOAD_SECONDS),
         "housekeeping": Periodic(store.forget, FORGET_SECONDS),
     }
+
+    def names() -> list[str]:
+        return [connection.name for connection in connections]
+
     desk = Desk(
         store,
         store,
         rule_file=lambda: intake.rule_file,
-        connections=lambda: [connection.name for connection in connections],
+        connections=names,
         sources=sources,
         off=off,
         clock=time.time,
@@ -192,7 +210,10 @@ async def _wire(settings: Settings, rule_file: RuleFile, net: Net, store: Store)
     users = Users(store.accounts, named)
     desk.learn(users.commands())
     desk.learn(commands(Office(store, store, webhooks.hooks), desk.outcome))
-    transfer = Transfer(store, store, store, connections=lambda: [connection.name for connection in connections])
+    desk.learn(
+        FeedOffice(feeds, store, store, net, connections=names, clock=time.time, file=str(settings.rules)).commands()
+    )
+    transfer = Transfer(store, store, store, connections=names)
     desk.learn(transfer.commands())
     rulebook = Rulebook(store, store, rule_file=lambda: intake.rule_file, clock=time.time, zone=settings.zone)
     desk.learn(rulebook.commands())
@@ -200,7 +221,7 @@ async def _wire(settings: Settings, rule_file: RuleFile, net: Net, store: Store)
         store,
         desk,
         store,
-        connections=lambda: [connection.name for connection in connections],
+        connections=names,
         rule_file=lambda: intake.rule_file,
         clock=time.time,
     )
@@ -227,11 +248,6 @@ def _optional_sources(
     """Their modules are heavy, so each is imported only when it is on."""
     on: dict[str, Source] = {}
     off: dict[str, str] = {}
-    if rule_file.feeds:
-        feeds = importlib.import_module("bridge.sources.feeds.source")
-        on["feeds"] = feeds.Feeds(store, net, rule_file.feeds, clock=time.time, chance=random.random)
-    else:
-        off["feeds"] = f"list them under “feeds:” in {settings.rules}"
     if token := settings.telegram_token.get_secret_value():
         telegram = importlib.import_module("bridge.sources.telegram.source")
         door = net.trusting(settings.telegram_api)

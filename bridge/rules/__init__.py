@@ -12,6 +12,7 @@ from __future__ import annotations
 from bridge.rules._decide import Decision, Trace, as_text, decide, explain
 from bridge.rules._facts import NOWHERE, Occasion
 from bridge.rules._failures import failures
+from bridge.rules._feeds import interval_of, start_of, too_often
 from bridge.rules._file import READING, Defaults, Expect, Feed, Hook, RuleFile, Start, Test
 from bridge.rules._hooks import HOOK_NAME, KINDS, METHODS, SCHEMES
 from bridge.rules._limits import Limit
@@ -49,10 +50,13 @@ __all__ = [
     "decide",
     "explain",
     "failures",
+    "interval_of",
     "load",
     "path_of",
     "schema",
+    "start_of",
     "steps_of",
+    "too_often",
     "walk",
     "warnings",
 ]

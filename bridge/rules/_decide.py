@@ -8,7 +8,7 @@ from heapq import heapify, heappop, heappush
 
 from bridge.link import Sighting
 from bridge.rules._facts import NOWHERE, Facts, Occasion
-from bridge.rules._file import RuleFile
+from bridge.rules._file import READING, RuleFile
 from bridge.rules._limits import Limit
 from bridge.rules._rule import Rule, Then
 
@@ -56,7 +56,7 @@ class _Draft:
     def __init__(self, rule_file: RuleFile, sighting: Sighting, occasion: Occasion) -> None:
         self.facts = Facts(sighting, occasion)
         self._title = sighting.title
-        self._to = rule_file.defaults.to
+        self._to = _named(rule_file, sighting) or rule_file.defaults.to
         self._also: list[str] = []
         self._matched: list[str] = []
         self._more: dict[str, str] = {}
@@ -110,6 +110,11 @@ class _Draft:
             notices=tuple(self._notices),
             **self._more,
         )
+
+
+def _named(rule_file: RuleFile, sighting: Sighting) -> tuple[str, ...]:
+    """Connections that the source asks for, as far as there are such."""
+    return tuple(name for name in sighting.to if name == READING or name in rule_file.destinations)
 
 
 def decide(rule_file: RuleFile, sighting: Sighting, occasion: Occasion = NOWHERE) -> Decision:

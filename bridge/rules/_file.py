@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, Literal
 
@@ -31,16 +32,35 @@ class Start:
     count: int = 0
     since: float = 0.0
 
+    @property
+    def words(self) -> str:
+        """As it is written in the file."""
+        day = datetime.fromtimestamp(self.since, UTC).strftime("%Y-%m-%d")
+        return {"last": f"last {self.count}", "since": f"since {day}"}.get(self.kind, self.kind)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """A feed to read every `interval` seconds; what comes through it bears its tags."""
+    """A feed to read every `interval` seconds; what comes through it bears its tags and goes to `to`.
+
+    `categories`: whether those of an entry become tags. `at_once` and `per_day`: most entries taken at one poll and
+    in one day, 0 where nothing is said. `user`, `password` and `headers` open a private feed; each secret is
+    `{"env": NAME}` or `{"file": PATH}`. `line` is where it stands in the file, counted from 1.
+    """
 
     url: str
     name: str
     tags: tuple[str, ...] = ()
     start: Start = Start()
     interval: float = HOUR
+    to: tuple[str, ...] = ()
+    categories: bool = True
+    at_once: int = 0
+    per_day: int = 0
+    user: str = ""
+    password: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    line: int = field(default=0, compare=False)
     rules: tuple[Rule, ...] = field(default=(), compare=False)
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from bridge.rules._document import Node, place_of, plain
+from bridge.rules._document import Node, place_of
 from bridge.rules._faults import wrong
 from bridge.rules._file import Hook
-from bridge.rules._parts import Names, called, unique
+from bridge.rules._parts import Names, called, header_name, secret, unique
 from bridge.rules._paths import steps_of
 from bridge.rules._rule import Rule
 from bridge.rules._rules import rules
@@ -32,7 +31,6 @@ METHODS = ("GET", "POST", "PUT")
 HOOK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 _WITH_HEADER = ("header", "hmac-sha1", "hmac-sha256", "hmac-sha512")
-_HEADER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 
 
 def hooks(node: Node, what: str, names: Names) -> tuple[Hook, ...]:
@@ -47,8 +45,8 @@ def _hook(node: Node, _what: str, own_rules: Reader[tuple[Rule, ...]]) -> Hook:
         "name": _name,
         "kind": one_of(KINDS, "kind of hook"),
         "auth": one_of(SCHEMES, "way to authenticate"),
-        "header": _header,
-        "secret": some(_secret),
+        "header": header_name,
+        "secret": some(secret),
         "open": truth,
         "methods": some(one_of(METHODS, "method")),
         "rules": own_rules,
@@ -79,24 +77,6 @@ def _name(node: Node, what: str) -> str:
         meant = "Its name is part of an address: at most 64 of A-Z a-z 0-9 . _ -, a letter or digit first."
         raise wrong(node, f"{what} cannot be “{name}”", meant)
     return name
-
-
-def _header(node: Node, what: str) -> str:
-    name = text(node, what)
-    if not _HEADER.fullmatch(name):
-        raise wrong(node, f"{what} is not the name of a header: “{name}”", "Write it like X-Signature.")
-    return name.lower()
-
-
-def _secret(node: Node, what: str) -> Mapping[str, str]:
-    match plain(node):
-        case {"env": str(variable), **rest} if not rest:
-            return {"env": variable}
-        case {"file": str(file), **rest} if not rest:
-            return {"file": file}
-    raise wrong(
-        node, f"{what} says where the secret is, not what it is", "Write {env: NAME} or {file: PATH} in its place."
-    )
 
 
 def _path(node: Node, what: str) -> str:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from bridge.errors import InvalidArrival
 from bridge.link import tidy, tidy_tags, web_address
-from bridge.rules._document import Block, Node, Scalar
+from bridge.rules._document import Block, Node, Scalar, plain
 from bridge.rules._faults import Fault, Wrong, wrong
 from bridge.rules._values import Reader, one_of, some, text
 
 SOURCES = ("telegram", "feed", "hook", "pocket", "file", "save", "cli")
 
 LONGEST_NAME = 100
+
+_HEADER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,24 @@ def address(node: Node, what: str) -> str:
         return web_address(text(node, what))
     except InvalidArrival as error:
         raise wrong(node, f"{what}: {error}", "Write a whole address, as in https://example.com/page.") from None
+
+
+def header_name(node: Node, what: str) -> str:
+    name = text(node, what)
+    if not _HEADER.fullmatch(name):
+        raise wrong(node, f"{what} is not the name of a header: “{name}”", "Write it like X-Signature.")
+    return name.lower()
+
+
+def secret(node: Node, what: str) -> Mapping[str, str]:
+    match plain(node):
+        case {"env": str(variable), **rest} if not rest:
+            return {"env": variable}
+        case {"file": str(file), **rest} if not rest:
+            return {"file": file}
+    raise wrong(
+        node, f"{what} says where the secret is, not what it is", "Write {env: NAME} or {file: PATH} in its place."
+    )
 
 
 def targets(names: Names) -> Reader[tuple[str, ...]]:

@@ -48,7 +48,8 @@ _AMOUNT: Schema = {"anyOf": [_NUMBER, _block({"over": _NUMBER, "under": _NUMBER}
 _AGE: Schema = {"anyOf": [_DURATION, _block({"over": _DURATION, "under": _DURATION})]}
 _FIELD: Schema = {"anyOf": [_AMOUNT, _WORDS]}
 _BLOCKS = _some({"$ref": "#/$defs/conditions"})
-_SECRET = _some({"anyOf": [_block({"env": _TEXT}, required=["env"]), _block({"file": _TEXT}, required=["file"])]})
+_ONE_SECRET: Schema = {"anyOf": [_block({"env": _TEXT}, required=["env"]), _block({"file": _TEXT}, required=["file"])]}
+_SECRET = _some(_ONE_SECRET)
 
 _CONDITIONS = _block(
     {
@@ -137,6 +138,12 @@ _FEED = _block(
         "tags": _some(_TEXT),
         "start": _told({"type": "string"}, "none, last 10, since 2026-05-01, or all."),
         "interval": _DURATION,
+        "to": _told(_some(_TEXT), "Destinations, instead of the default."),
+        "categories": _told({"type": ["boolean", "string"]}, "false: those of an entry do not become tags."),
+        "at_once": _told(_NUMBER, "Most entries taken at one poll; the others follow."),
+        "per_day": _told(_NUMBER, "Most entries taken in one day; the others follow."),
+        "auth": _told(_block({"user": _TEXT, "password": _ONE_SECRET}, required=["user", "password"]), "Basic auth."),
+        "headers": _told({"type": "object", "additionalProperties": _ONE_SECRET}, "Secret headers."),
         "rules": {"type": "array", "items": _RULE},
     },
     required=["name", "url"],

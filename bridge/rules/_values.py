@@ -172,6 +172,13 @@ def truth(node: Node, what: str) -> bool:
     return True
 
 
+def yes_or_no(node: Node, what: str) -> bool:
+    value = text(node, what).lower()
+    if value not in ("true", "false"):
+        raise wrong(node, f"{what} can be true or false, not “{value}”", "Write “true” or “false”.")
+    return value == "true"
+
+
 def suggestion(word: str, known: Collection[str]) -> str:
     """What was meant by a word that is not known."""
     listed = f"Known here: {', '.join(sorted(known)[:30])}." if known else "None is known here yet."

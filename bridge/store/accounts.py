@@ -30,6 +30,7 @@ _SQL_ERASE = (
     "DELETE FROM report WHERE arrival IN (SELECT id FROM arrival WHERE account = ?)",
     "DELETE FROM told WHERE arrival IN (SELECT id FROM arrival WHERE account = ?)",
     "DELETE FROM request WHERE account = ?",
+    "DELETE FROM subscription WHERE account = ?",
     "DELETE FROM arrival WHERE account = ?",
     "DELETE FROM sign_in WHERE account = ?",
     "DELETE FROM access_token WHERE account = ?",

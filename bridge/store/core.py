@@ -10,11 +10,37 @@ from pathlib import Path
 from typing import Any
 
 from bridge.delivery import Delivery, Settlement
-from bridge.ports import Arrival, Cursor, Errand, Gate, Kept, Key, Passport, Read, Receipt, Report, Seen
+from bridge.ports import (
+    Arrival,
+    Backlog,
+    Cursor,
+    Errand,
+    Gate,
+    Kept,
+    Key,
+    Passport,
+    Read,
+    Receipt,
+    Report,
+    Seen,
+    Subscription,
+)
 from bridge.reading_list import Action, Page, Query, Result, Status
 from bridge.record import Record
 from bridge.rules import Decision
-from bridge.store import captures, inbox, outbox, passport, reading_list, records, reports, requests, search, sightings
+from bridge.store import (
+    captures,
+    inbox,
+    outbox,
+    passport,
+    reading_list,
+    records,
+    reports,
+    requests,
+    search,
+    sightings,
+    subscriptions,
+)
 from bridge.store.accounts import Accounts
 from bridge.store.migrations import migrate
 from bridge.store.pages import Mark, Marks
@@ -220,6 +246,28 @@ class Store:
         self, account: str, *, after: int, limit: int, status: Status | None = None
     ) -> Sequence[tuple[int, Record]]:
         return await self._database.read(lambda tx: records.page(tx, account, after, limit, status))
+
+    # -- feeds that accounts follow ------------------------------------------------------------------------------
+
+    async def subscriptions(self) -> Sequence[Subscription]:
+        return await self._database.read(subscriptions.every)
+
+    async def subscribe(self, new: Sequence[Subscription]) -> None:
+        now = self._clock()
+        await self._database.write(lambda tx: subscriptions.add(tx, new, now))
+
+    async def unsubscribe(self, account: str, url: str) -> int | None:
+        return await self._database.write(lambda tx: subscriptions.remove(tx, account, url))
+
+    async def backlogs(self) -> Sequence[Backlog]:
+        now = self._clock()
+        return await self._database.read(lambda tx: subscriptions.backlogs(tx, now))
+
+    async def hurry(self, account: str, name: str) -> int:
+        now = self._clock()
+        number = await self._database.write(lambda tx: subscriptions.hurry(tx, account, name, now))
+        self._arrived.ring()
+        return number
 
     # -- reports -------------------------------------------------------------------------------------------------
 

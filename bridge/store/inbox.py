@@ -124,6 +124,8 @@ def _move(tx: Tx, cursor: Cursor, expect: str | None) -> None:
         "INSERT INTO progress (scope, value) VALUES (?, ?) ON CONFLICT (scope) DO UPDATE SET value = excluded.value",
         (cursor.scope, cursor.value),
     )
+    for other in cursor.beside:
+        _move(tx, other, None)
 
 
 def progress(tx: Tx, scope: str) -> str | None:

@@ -16,11 +16,12 @@ import pytest
 
 from bridge.errors import FetchError, InvalidArrival, SourceError, StoreError
 from bridge.net import Net
-from bridge.ports import Arrival, Key, Receipt
+from bridge.ports import Arrival, Inbox, Key, Receipt
 from bridge.rules import Feed, Start
 from bridge.sources.feeds.reader import Reader
-from bridge.sources.feeds.source import Feeds, describe, preview, read, scope
-from bridge.sources.feeds.state import FeedState
+from bridge.sources.feeds.registry import Follower, Registry
+from bridge.sources.feeds.source import Feeds, preview, read
+from bridge.sources.feeds.state import FeedState, describe
 from bridge.store.core import Store
 from tests.conftest import Clock
 from tests.sources.feed_site import NOTHING, Site, a_site, item, rss
@@ -41,11 +42,11 @@ class World:
     def feed(self, path: str = "/feed", *, start: Start = ALL, **facts: Any) -> Feed:
         return Feed(url=self.site.url(path), name="news", start=start, **facts)
 
-    def source(self, *feeds: Feed) -> Feeds:
+    def source(self, *feeds: Feed, inbox: Inbox | None = None) -> Feeds:
         return Feeds(
-            self.store,
+            inbox or self.store,
             self.net,
-            feeds,
+            Registry(self.store, [Follower(feed=feed) for feed in feeds]),
             clock=self.clock,
             chance=lambda: 0.5,
             sleep=self.sleep,
@@ -57,7 +58,7 @@ class World:
         await asyncio.sleep(0)
 
     async def poll(self, feed: Feed) -> str:
-        return await self.source(feed).poll(feed)
+        return await poll(self.source(feed))
 
     async def published(self, feed: Feed, *items: str, headers: Mapping[str, str] = NOTHING) -> list[str]:
         """The titles that arrive when the feed has these items, oldest first."""
@@ -74,10 +75,16 @@ class World:
         return [json.loads(arrival.raw)["entry"]["title"] for arrival in new]
 
     async def state(self, feed: Feed) -> FeedState:
-        return FeedState.of(await self.store.cursor(scope(feed.url)))
+        return FeedState.of(await self.store.cursor(f"feed:{feed.url}"))
 
     async def words(self, feed: Feed) -> str:
-        return describe(await self.store.cursor(scope(feed.url)), now=self.clock())
+        return describe(await self.store.cursor(f"feed:{feed.url}"), now=self.clock())
+
+
+async def poll(source: Feeds) -> str:
+    """One poll of its only feed."""
+    [channel] = source.registry.channels.values()
+    return (await source.poll(channel)).words
 
 
 @pytest.fixture
@@ -247,7 +254,7 @@ async def test_a_busy_server_is_left_alone_as_long_as_it_asks(world: World) -> N
 async def test_a_feed_that_fails_is_asked_less_and_less_and_told_once(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "bridge.sources.feeds.source")
+    caplog.set_level(logging.INFO, "bridge.sources.feeds.poll")
     feed = world.feed()
     world.site.put("", status=503)
     waits = []
@@ -335,20 +342,12 @@ class Breaking(Store):
 async def test_when_the_store_fails_nothing_has_moved(world: World) -> None:
     feed, inbox = world.feed(), Breaking(world.store._database, world.clock)
     world.site.put(rss(item(1)), {"ETag": '"1"'})
-    source = Feeds(
-        inbox,
-        world.net,
-        [feed],
-        clock=world.clock,
-        chance=lambda: 0.5,
-        sleep=world.sleep,
-        reader=world.reader,
-    )
+    source = world.source(feed, inbox=inbox)
     with pytest.raises(StoreError, match="the disk is full"):
         await source.run()
-    assert await world.store.cursor(scope(feed.url)) is None
+    assert await world.store.cursor(f"feed:{feed.url}") is None
     inbox.broken = False
-    assert await source.poll(feed) == "1 new of 1"
+    assert await poll(source) == "1 new of 1"
     assert "if-none-match" not in world.site.asked[-1].headers
 
 
@@ -408,7 +407,8 @@ async def test_a_running_source_polls_when_it_is_due_and_a_restart_polls_nothing
         await asyncio.Event().wait()
 
     before = len(world.site.asked)
-    source = Feeds(world.store, world.net, [feed], clock=world.clock, chance=lambda: 0.5, sleep=never)
+    world.sleep = never  # type: ignore[method-assign,assignment]
+    source = world.source(feed)
     running = asyncio.create_task(source.run())
     await still.wait()
     await cancelled(running)
@@ -441,13 +441,13 @@ async def test_one_host_is_asked_by_one_poll_at_a_time_and_delays_no_other(world
 
 async def test_only_some_feeds_are_polled_at_once(world: World) -> None:
     world.site.open.clear()
-    feeds = [Feed(url=world.site.url(f"/{n}", host=f"host-{n}.example"), name=str(n), start=ALL) for n in range(9)]
+    feeds = [Feed(url=world.site.url(f"/{n}", host=f"host-{n}.example"), name=str(n), start=ALL) for n in range(12)]
     world.net = Net(allow_nets=["127.0.0.0/8"], resolve=_loopback)
     running = asyncio.create_task(world.source(*feeds).run())
-    await asked(world.site, 4)
+    await asked(world.site, 8)
     for _ in range(100):
         await asyncio.sleep(0)
-    assert world.site.waiting == 4
+    assert world.site.waiting == 8
     await cancelled(running)
     await world.net.close()
 

@@ -1,7 +1,7 @@
 """The child process that reads feed documents: one after the other, from pipe to pipe, within limits of its own.
 
     request   4 bytes length, JSON {"charset", "url"}; 4 bytes length, the body
-    answer    4 bytes length, JSON {"document"} or {"problem"}
+    answer    4 bytes length, JSON {"document"} or {"problem", "feeds"}
 
 Whatever else goes wrong in a document ends the process; its last line on stderr says why.
 """
@@ -14,7 +14,9 @@ import sys
 from typing import Any, BinaryIO
 
 from bridge.errors import SourceError
+from bridge.sources.feeds.discovery import feeds_of
 from bridge.sources.feeds.document import parse
+from bridge.sources.feeds.text import decode
 
 MOST_MEMORY = 512 * 1024 * 1024
 MOST_CPU_SECONDS = 30
@@ -38,7 +40,8 @@ def _answer(header: dict[str, str], body: bytes) -> dict[str, Any]:
     try:
         return {"document": parse(body, charset=header["charset"], url=header["url"]).to_wire()}
     except SourceError as error:
-        return {"problem": str(error)}
+        named = feeds_of(decode(body, header["charset"]), header["url"])
+        return {"problem": str(error), "feeds": named}
 
 
 def _frame(stream: BinaryIO) -> bytes:

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from bridge.errors import SourceError
+
+
+class NotAFeed(SourceError):  # noqa: N818 - what it is
+    """What was read is no feed. `feeds`: those that it names, when it is a web page: (address, title)."""
+
+    def __init__(self, reason: str, feeds: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(reason)
+        self.feeds = tuple(feeds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

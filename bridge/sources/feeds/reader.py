@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from bridge.errors import SourceError
-from bridge.sources.feeds.entry import Document
+from bridge.sources.feeds.entry import Document, NotAFeed
 
 DEADLINE = 20.0
 LARGE = 512 * 1024
@@ -43,13 +43,13 @@ class Reader:
         await self.close()
 
     async def read(self, body: bytes, *, charset: str = "", url: str = "") -> Document:
-        """The document in `body`. Raises SourceError when it is no feed, or when reading it took too long or
-        killed the child; the next document is read by a new one."""
+        """The document in `body`. Raises NotAFeed when it is none, and SourceError when reading it took too
+        long or killed the child; the next document is read by a new one."""
         request = _framed(json.dumps({"charset": charset, "url": url}).encode()) + _framed(body)
         async with self._turn:
             answer = await self._ask(request)
         if "problem" in answer:
-            raise SourceError(answer["problem"])
+            raise NotAFeed(answer["problem"], [(address, title) for address, title in answer["feeds"]])
         return Document.from_wire(answer["document"])
 
     async def close(self) -> None:

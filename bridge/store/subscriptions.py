@@ -1,0 +1,63 @@
+"""Feeds that accounts follow, and what of them waits for its day: units of work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bridge.errors import Conflict
+from bridge.ports import Backlog, Subscription
+from bridge.store.sqlite import Tx
+
+GIVEN_UP = "its feed was removed before its turn came"
+
+
+def every(tx: Tx) -> list[Subscription]:
+    """All accounts', in the order they were made."""
+    rows = tx.execute("SELECT account, url, name, options, since FROM subscription ORDER BY since, url").fetchall()
+    return [
+        Subscription(account=account, url=url, name=name, options=options, since=since)
+        for account, url, name, options, since in rows
+    ]
+
+
+def add(tx: Tx, new: Sequence[Subscription], now: float) -> None:
+    """Raises Conflict when an account has one of the addresses or names already: then none of them was added."""
+    sql = (
+        "INSERT INTO subscription (account, url, name, options, since) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING RETURNING url"
+    )
+    for one in new:
+        if tx.execute(sql, (one.account, one.url, one.name, one.options, now)).fetchone() is None:
+            raise Conflict(f"{one.account} has a feed of that address or name already: {one.name}, {one.url}")
+
+
+def remove(tx: Tx, account: str, url: str) -> int | None:
+    """What waits for its day is given up. Answers how many entries that were, None when there is no such feed."""
+    sql = "DELETE FROM subscription WHERE account = ? AND url = ? RETURNING name"
+    row = tx.execute(sql, (account, url)).fetchone()
+    if row is None:
+        return None
+    return tx.execute(
+        "UPDATE arrival SET state = 'parked', reason = ?"
+        " WHERE state = 'new' AND source = 'feed' AND account = ? AND channel = ?",
+        (GIVEN_UP, account, row[0]),
+    ).rowcount
+
+
+def backlogs(tx: Tx, now: float) -> list[Backlog]:
+    """What waits for a later day, by account and feed."""
+    rows = tx.execute(
+        "SELECT account, channel, count(*), min(due), max(due) FROM arrival"
+        " WHERE state = 'new' AND source = 'feed' AND due > ? GROUP BY account, channel",
+        (now,),
+    ).fetchall()
+    return [Backlog(*row) for row in rows]
+
+
+def hurry(tx: Tx, account: str, name: str, now: float) -> int:
+    """What waits of a feed is due now. Answers how many entries that are."""
+    return tx.execute(
+        "UPDATE arrival SET due = ?"
+        " WHERE state = 'new' AND source = 'feed' AND account = ? AND channel = ? AND due > ?",
+        (now, account, name, now),
+    ).rowcount
