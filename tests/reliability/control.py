@@ -40,10 +40,9 @@ class Halving(Store):
 
 
 def _normal(path: Path) -> sqlite3.Connection:
-    """Commits without waiting for the disk, and checkpoints often, so that there is something to lose."""
+    """Commits without waiting for the disk."""
     connection = _connect(path)
     connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute("PRAGMA wal_autocheckpoint=20")
     return connection
 
 

@@ -27,8 +27,8 @@ HALVES = {
         SELECT count(*) FROM arrival WHERE source = 'telegram' AND json_extract(raw, '$.update_id') >= coalesce(
             (SELECT CAST(value AS INTEGER) FROM progress WHERE scope LIKE 'telegram:%:offset'), 0)""",
     "a Telegram offset above its updates": """
-        SELECT CAST(value AS INTEGER) - (SELECT coalesce(max(json_extract(raw, '$.update_id')), -1) + 1
-            FROM arrival WHERE source = 'telegram')
+        SELECT max(0, CAST(value AS INTEGER) - (SELECT coalesce(max(json_extract(raw, '$.update_id')), -1) + 1
+            FROM arrival WHERE source = 'telegram'))
         FROM progress WHERE scope LIKE 'telegram:%:offset'""",
     "a feed's validators without its entries, or entries without them": """
         SELECT abs((SELECT count(*) FROM arrival WHERE source = 'feed') - coalesce((

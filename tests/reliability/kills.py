@@ -109,7 +109,7 @@ async def survive(folder: Path, *, kills: int, seed: int, named: bool = True, wi
             for _ in range(len(POINTS) * named):
                 if result.unfired:
                     await killer.at_a_point()
-        result.listed = await _finish(world, nursery, without)
+        result.listed = await finish(world, nursery, without)
         killer.look()
     events = list(history.read(result.history))
     result.acknowledged = {door: history.acknowledged(events, door) for door in DOORS}
@@ -130,7 +130,7 @@ class Killer:
     async def at_random(self) -> None:
         process = await self.nursery.begin(self._life())
         if self.chance.random() < READY_SHARE:
-            await _until_it_answers(self.world)
+            await until_it_answers(self.world)
         await asyncio.sleep(self.chance.uniform(0.0, LONGEST_LIFE))
         if self.chance.random() < DRAINED_SHARE:
             process.terminate()
@@ -168,7 +168,7 @@ class Killer:
             self.result.faults += [f"after {self.result.kills} kills: {fault}" for fault in found.faults]
 
 
-async def _until_it_answers(world: World) -> None:
+async def until_it_answers(world: World) -> None:
     async with world.client() as client:
         until = time.monotonic() + DRAIN_SECONDS
         while time.monotonic() < until:
@@ -178,7 +178,7 @@ async def _until_it_answers(world: World) -> None:
             await asyncio.sleep(PAUSE)
 
 
-async def _finish(world: World, nursery: Nursery, without: str) -> Counter[str]:
+async def finish(world: World, nursery: Nursery, without: str = "") -> Counter[str]:
     """Lets the process run until nothing waits, and answers what is on the list, by address."""
     process = await nursery.begin(Life(world.environment(), str(world.log), without=without))
     until = time.monotonic() + DRAIN_SECONDS

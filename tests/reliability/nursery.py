@@ -1,6 +1,7 @@
 """Starts the real process in a tenth of the time: it is forked from one that has imported everything already.
 
-    python -m tests.reliability.nursery      # a line of JSON is a life to begin; answers its pid, then how it ended
+    python -m tests.reliability.nursery        # a line of JSON is a life to begin; answers its pid, then how it ended
+    python -m tests.reliability.nursery LINE   # lives this one life itself
 
 Everything else is as with `pocket-bridge run`: a process of its own, that can be killed.
 """
@@ -98,6 +99,8 @@ async def a_nursery() -> AsyncIterator[Nursery]:
 
 
 def main() -> None:
+    if len(sys.argv) > 1:
+        _live(json.loads(sys.argv[1]))
     points.import_everything()
     gc.freeze()
     for line in sys.stdin:

@@ -187,10 +187,10 @@ async def a_world(folder: Path) -> AsyncIterator[World]:
 
 
 @contextlib.asynccontextmanager
-async def feeding(world: World) -> AsyncIterator[None]:
-    """Feeds all doors while the block runs."""
+async def feeding(world: World, *, pace: float = PAUSE) -> AsyncIterator[None]:
+    """Feeds all doors while the block runs. `pace`: seconds everybody waits before the next request."""
     stop = asyncio.Event()
-    feeders = [asyncio.create_task(feeder) for feeder in _feeders(world, stop)]
+    feeders = [asyncio.create_task(feeder) for feeder in _feeders(world, stop, pace)]
     try:
         yield
     finally:
@@ -199,7 +199,7 @@ async def feeding(world: World) -> AsyncIterator[None]:
         world.note()
 
 
-def _feeders(world: World, stop: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
+def _feeders(world: World, stop: asyncio.Event, pace: float) -> list[Coroutine[Any, Any, None]]:
     async def over_http(act: Act, links: Iterator[Sequence[str]]) -> None:
         urls = next(links)
         async with world.client() as client:
@@ -207,7 +207,7 @@ def _feeders(world: World, stop: asyncio.Event) -> list[Coroutine[Any, Any, None
                 with contextlib.suppress(httpx.HTTPError):
                     await act(client, urls)
                     urls = next(links)
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(pace)
 
     async def beside() -> None:
         while not stop.is_set():
@@ -215,7 +215,7 @@ def _feeders(world: World, stop: asyncio.Event) -> list[Coroutine[Any, Any, None
                 world.write(TOGETHER)
             world.feed.publish(TOGETHER)
             world.note()
-            await asyncio.sleep(PAUSE * 5)
+            await asyncio.sleep(pace * 5)
 
     saved, added = _links("save"), _links("pocket")
     people = [over_http(world.save, saved) for _ in range(3)] + [over_http(world.add, added) for _ in range(2)]
