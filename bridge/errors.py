@@ -13,6 +13,7 @@
         ├─ Unavailable      later
         ├─ Throttled        wait until the service says so; no attempt is burned
         ├─ Refused          never for this
+        │   └─ TooLarge     not so many at once
         └─ Unauthorized     pause the connection until there are new credentials
 
 They carry plain values, import nothing of ours, and never hold a secret.
@@ -70,23 +71,31 @@ class DestinationError(BridgeError):
 
 
 class Unavailable(DestinationError):  # noqa: N818
-    """The service is down or unreachable. `retry_after`: seconds it asked for, or None."""
+    """The service is down or unreachable. `retry_after`: seconds it asked for, or None.
+
+    `sent`: the call left and its answer was lost or was no answer, so it may have been applied.
+    """
+
+    def __init__(self, reason: str, *, retry_after: float | None = None, sent: bool = False) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+        self.sent = sent
+
+
+class Throttled(DestinationError):  # noqa: N818
+    """A limit is reached. `retry_after`: seconds until the service takes calls again, None where it did not say."""
 
     def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
 
 
-class Throttled(DestinationError):  # noqa: N818
-    """A limit is reached. `retry_after`: seconds until the service takes calls again."""
-
-    def __init__(self, reason: str, *, retry_after: float) -> None:
-        super().__init__(reason)
-        self.retry_after = retry_after
-
-
 class Refused(DestinationError):  # noqa: N818
     """The service understood and will never take this request as it is."""
+
+
+class TooLarge(Refused):
+    """The call is larger than the service takes; fewer at once may pass."""
 
 
 class Unauthorized(DestinationError):  # noqa: N818

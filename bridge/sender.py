@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
+from bridge import budget
 from bridge.delivery import Dead, Delivered, Delivery, Outcome, Retry, Settlement, Unknown, backoff, settlement
-from bridge.errors import DestinationError, Refused, Throttled, Unauthorized, Unavailable
-from bridge.ports import Destination, Gate, Outbox
+from bridge.errors import DestinationError, Refused, Throttled, TooLarge, Unauthorized, Unavailable
+from bridge.ports import Call, Destination, Finder, Found, Gate, Metered, Outbox, Terms
 
 ENOUGH_CALLS = 15
 """Calls in which one bad link of a hundred has been found: if none went through by then, the links are not to blame."""
@@ -17,60 +20,143 @@ ENOUGH_CALLS = 15
 PROBE_SECONDS = 15 * 60.0
 """A service that is down is tried at least this often."""
 
+STEP_SECONDS = 1.0
+"""A step goes on for so long while there is more: whoever stops the sender waits for the end of one."""
+
+_SOON = 1.0
+
 log = logging.getLogger(__name__)
 
 
 class Sender:
-    """One connection's line. `clock` is wall time, `chance` a number in [0, 1) for the jitter."""
+    """One connection's line. `clock` is wall time, `chance` a number in [0, 1) for the jitter.
+
+    `gather`: seconds that a link may wait for others to leave with it.
+    """
 
     def __init__(
-        self, outbox: Outbox, destination: Destination, *, clock: Callable[[], float], chance: Callable[[], float]
+        self,
+        outbox: Outbox,
+        destination: Destination,
+        *,
+        clock: Callable[[], float],
+        chance: Callable[[], float],
+        gather: float = 0.0,
     ) -> None:
         self._outbox = outbox
         self._destination = destination
         self._clock = clock
         self._chance = chance
+        self._calls = 0
+        self.terms = terms(destination, gather=gather)
 
     async def wait(self) -> None:
-        await self._outbox.wait_for_deliveries(self._destination.name)
+        await self._outbox.wait_for_deliveries(self.terms)
 
     async def step(self) -> int:
-        """Sends one batch of what is due; answers how many deliveries it leased."""
-        name, traits = self._destination.name, self._destination.traits
-        batch = await self._outbox.lease(name, traits.batch, idempotent=traits.add_is_idempotent)
-        there = [delivery for delivery in batch if delivery.added and not delivery.new_tags]
-        if there:
-            await self._settle(there, [Delivered("already")] * len(there), None, 0.0)
-        if owed := [delivery for delivery in batch if delivery not in there]:
-            await self._send(owed)
+        """Sends what is due, batch by batch; answers how many deliveries it leased."""
+        until = time.monotonic() + STEP_SECONDS
+        leased = await self._look_up()
+        batch = await self._outbox.lease(self.terms)
+        while batch:
+            leased += len(batch)
+            batch = await self._send(batch, more=time.monotonic() < until)
+        return leased
+
+    async def _look_up(self) -> int:
+        """What may or may not have been taken is looked for before it is sent again."""
+        if not isinstance(self._destination, Finder):
+            return 0
+        batch, began = await self._outbox.lease_unknown(self.terms), time.monotonic()
+        if not batch:
+            return 0
+        self._calls += 1
+        try:
+            found = await self._found(self._destination, batch)
+        except DestinationError as error:
+            await self._hold_back(batch, error, time.monotonic() - began, looked_up=True)
+        else:
+            outcomes = [self._looked_up(found.get(one.url)) for one in batch]
+            await self._settle(batch, outcomes, self._call_was(began, gate=opened))
         return len(batch)
 
-    async def _send(self, batch: Sequence[Delivery]) -> None:
+    async def _found(self, finder: Finder, batch: Sequence[Delivery]) -> Mapping[str, Found]:
+        try:
+            return await finder.find([delivery.url for delivery in batch])
+        except DestinationError:
+            raise
+        except Exception as error:
+            log.exception("%s failed in a way it should not", self._destination.name)
+            raise Unavailable(f"looking up failed: {type(error).__name__} (this is a bug)") from error
+
+    def _looked_up(self, found: Found | None) -> Outcome:
+        if found is None:
+            return Retry("looked up: it is not there", burns=False)
+        return Delivered("already", found.remote_id, found.tags if self._destination.traits.can_update_tags else None)
+
+    async def _send(self, batch: Sequence[Delivery], *, more: bool) -> Sequence[Delivery]:
+        """Sends a batch; answers the next one, if there may be `more`."""
+        there = [delivery for delivery in batch if delivery.added and not self._owed(delivery)]
+        if there:
+            await self._settle(there, [Delivered("already")] * len(there), Call(terms=self.terms, number=0))
+        owed = [delivery for delivery in batch if delivery not in there]
+        if not owed:
+            await self._outbox.settle([], call=Call(terms=self.terms))
+            return await self._outbox.lease(self.terms) if more else ()
+        began = time.monotonic()
+        try:
+            outcomes = await self._call(owed)
+        except Refused as error:
+            await self._halve(owed, error)
+        except DestinationError as error:
+            await self._hold_back(owed, error, time.monotonic() - began)
+        else:
+            settling = self._settle(owed, outcomes, self._call_was(began, gate=partial(self._passed, len(owed))))
+            if more:
+                # Both are committed together: the batch costs one fsync.
+                _, after = await asyncio.gather(settling, self._outbox.lease(self.terms))
+                return after
+            await settling
+        return ()
+
+    def _owed(self, delivery: Delivery) -> bool:
+        """Whether the service is still to be told of tags. A second add would overwrite what a person changed there."""
+        return bool(delivery.new_tags) and self._destination.traits.can_update_tags
+
+    async def _halve(self, batch: Sequence[Delivery], error: Refused) -> None:
         """A batch that is refused as a whole is halved until the bad link stands alone."""
-        parts, refused, calls, passed = [batch], list[tuple[Delivery, Refused]](), 0, False
-        while parts:
-            if calls >= ENOUGH_CALLS and not passed:
-                break
+        parts, refused, calls, passed = _halves(batch), list[tuple[Delivery, Refused]](), 1, False
+        largest = len(batch) // 2 if isinstance(error, TooLarge) else 0
+        if len(batch) == 1:
+            parts, refused = [], [(batch[0], error)]
+        while parts and (calls < ENOUGH_CALLS or passed):
             part, calls, began = parts.pop(), calls + 1, time.monotonic()
             try:
+                await self._check_budget()
                 outcomes = await self._call(part)
-            except Refused as error:
+            except Refused as again:
                 if len(part) == 1:
-                    refused.append((part[0], error))
+                    refused.append((part[0], again))
                 else:
-                    parts += [part[len(part) // 2 :], part[: len(part) // 2]]
-            except DestinationError as error:
+                    parts += _halves(part)
+                    largest = len(part) // 2 if isinstance(again, TooLarge) else largest
+            except DestinationError as failure:
                 left = [delivery for unsent in (part, *reversed(parts)) for delivery in unsent]
                 left += [delivery for delivery, _ in refused]
-                await self._hold_back(left, error, time.monotonic() - began)
+                await self._hold_back(left, failure, time.monotonic() - began)
                 return
             else:
                 passed = True
-                await self._settle(part, outcomes, await self._opened(), time.monotonic() - began)
+                await self._settle(part, outcomes, self._call_was(began, gate=partial(shrunk, largest=largest)))
         await self._refused(refused, [delivery for part in parts for delivery in part], alone=passed)
+
+    async def _check_budget(self) -> None:
+        if self.terms.scopes and not await self._outbox.may_call(self.terms):
+            raise Unavailable("the limit of the service is used up", retry_after=_SOON)
 
     async def _call(self, part: Sequence[Delivery]) -> Sequence[Outcome]:
         """One outcome each. A plug's bug is taken for a refusal: the link that brings it up must not block the line."""
+        self._calls += 1
         try:
             outcomes = await self._destination.send(part)
         except DestinationError:
@@ -79,7 +165,7 @@ class Sender:
             log.exception("%s failed in a way it should not", self._destination.name)
             raise Refused(f"the destination failed: {type(error).__name__} (this is a bug)") from error
         if len(outcomes) != len(part):
-            raise Unavailable(f"answered {len(outcomes)} outcomes for {len(part)} links")
+            raise Unavailable(f"answered {len(outcomes)} outcomes for {len(part)} links", sent=True)
         return outcomes
 
     async def _refused(
@@ -91,56 +177,118 @@ class Sender:
         gate = await self._outbox.gate(self._destination.name)
         links, (_, error) = [delivery for delivery, _ in refused], refused[0]
         if alone or (len(refused) == 1 and not untried and not gate.failures):
-            await self._settle(links, [Dead(str(error)) for _, error in refused], None, 0.0)
+            await self._settle(links, [Dead(str(error)) for _, error in refused], self._call_was(time.monotonic()))
             return
         everything = Unavailable(f"refuses everything: {error}")
         await self._hold_back(untried, everything, 0.0)
-        await self._settle(links, [Retry(str(error)) for _, error in refused], None, 0.0)
+        await self._settle(links, [Retry(str(error)) for _, error in refused], None)
 
-    async def _opened(self) -> Gate | None:
-        """The gate after a call that went through; None when it stood open already."""
-        gate = await self._outbox.gate(self._destination.name)
-        return replace(gate, failures=0, because="", not_before=0.0) if gate.because else None
+    def _passed(self, sent: int, gate: Gate) -> Gate:
+        return grown(opened(gate), sent, self.terms.batch)
 
-    async def _hold_back(self, batch: Sequence[Delivery], error: DestinationError, took: float) -> None:
+    def _call_was(self, began: float, *, until: float = 0.0, gate: Callable[[Gate], Gate] = lambda gate: gate) -> Call:
+        """The calls since the last settlement, and what was heard of limits."""
+        calls, self._calls = self._calls, 0
+        headers = self._destination.heard() if isinstance(self._destination, Metered) else ()
+        heard = [budget.read(answer, now=self._clock()) for answer in headers] if self.terms.scopes else ()
+        took = time.monotonic() - began
+        return Call(terms=self.terms, number=calls, heard=heard, until=until, took=took, gate=gate)
+
+    async def _hold_back(
+        self, batch: Sequence[Delivery], error: DestinationError, took: float, *, looked_up: bool = False
+    ) -> None:
         """The whole call failed: the links go back unharmed, and the gate says when to come again."""
         now = self._clock()
-        gate = shut(await self._outbox.gate(self._destination.name), error, now=now, chance=self._chance())
+        wait = named_wait(error) if isinstance(error, Throttled) else 0.0
+        change = partial(shut, error=error, now=now, chance=self._chance(), sent=len(batch))
+        call = replace(self._call_was(time.monotonic(), until=now + wait, gate=change), took=took)
+        lost = looked_up or (isinstance(error, Unavailable) and error.sent)
+        outcome = Unknown(str(error)) if lost else Retry(str(error), burns=False)
+        await self._settle(batch, [outcome] * len(batch), call, burns=False)
+        gate = await self._outbox.gate(self._destination.name)
         if gate.state == "paused":
             log.error("%s is paused: %s; `pocket-bridge resume %s` goes on", gate.connection, error, gate.connection)
         else:
             log.warning("%s: %s; again in %.0f s", gate.connection, error, gate.not_before - now)
-        await self._settle(batch, [Retry(str(error), burns=False)] * len(batch), gate, took)
 
     async def _settle(
-        self, batch: Sequence[Delivery], outcomes: Sequence[Outcome], gate: Gate | None, took: float
+        self, batch: Sequence[Delivery], outcomes: Sequence[Outcome], call: Call | None, *, burns: bool = True
     ) -> None:
         settled = [
-            (delivery, self._settlement(delivery, outcome)) for delivery, outcome in zip(batch, outcomes, strict=True)
+            (delivery, self._settlement(delivery, outcome, burns=burns))
+            for delivery, outcome in zip(batch, outcomes, strict=True)
         ]
-        held = await self._outbox.settle(settled, gate=gate, took=took)
+        held = await self._outbox.settle(settled, call=call)
         if held < len(batch):
             log.warning("%s: %d leases were lost and their results dropped", self._destination.name, len(batch) - held)
-        log.info("%s: %s in %.0f ms", self._destination.name, _summary(settled), took * 1000)
+        log.info("%s: %s in %.0f ms", self._destination.name, _summary(settled), (call.took if call else 0.0) * 1000)
 
-    def _settlement(self, delivery: Delivery, outcome: Outcome) -> Settlement:
-        if isinstance(outcome, Unknown) and self._destination.traits.add_is_idempotent:
-            outcome = Retry(outcome.reason)
+    def _settlement(self, delivery: Delivery, outcome: Outcome, *, burns: bool) -> Settlement:
+        if isinstance(outcome, Unknown) and (self.terms.idempotent or delivery.added):
+            outcome = Retry(outcome.reason, burns=burns)
         return settlement(delivery.attempts, outcome, now=self._clock(), chance=self._chance())
 
 
-def shut(gate: Gate, error: DestinationError, *, now: float, chance: float) -> Gate:
-    """The gate after a call that failed as a whole. Pure."""
+def terms(destination: Destination, *, gather: float = 0.0) -> Terms:
+    """How a destination wants to be used."""
+    traits = destination.traits
+    return Terms(
+        connection=destination.name,
+        batch=traits.batch,
+        idempotent=traits.add_is_idempotent,
+        scopes=traits.scopes,
+        finds=isinstance(destination, Finder),
+        gather=gather,
+    )
+
+
+def opened(gate: Gate) -> Gate:
+    """The gate after a call that went through. Pure, as all that follow."""
+    return replace(gate, failures=0, because="", not_before=0.0) if gate.because else gate
+
+
+def shrunk(gate: Gate, *, largest: int) -> Gate:
+    """The gate after a call of this size was too large; 0: none was."""
+    return replace(opened(gate), batch=min(largest, gate.batch or largest)) if largest else opened(gate)
+
+
+def grown(gate: Gate, sent: int, most: int) -> Gate:
+    """A batch that was made smaller grows again by a quarter whenever a full one passes."""
+    if not gate.batch or sent < gate.batch:
+        return gate
+    larger = gate.batch + max(1, gate.batch // 4)
+    return replace(gate, batch=larger if larger < most else 0)
+
+
+def shut(gate: Gate, *, error: DestinationError, now: float, chance: float, sent: int) -> Gate:
+    """The gate after a call of `sent` links failed as a whole."""
     match error:
         case Unauthorized():
             return replace(gate, state="paused", because=str(error))
         case Throttled():
-            return replace(gate, because=str(error), not_before=now + max(error.retry_after, 1.0))
-        case Unavailable() if error.retry_after is not None:
-            return replace(gate, because=str(error), not_before=now + error.retry_after, failures=gate.failures + 1)
-        case _:
-            wait = min(backoff(gate.failures, chance), PROBE_SECONDS)
-            return replace(gate, because=str(error), not_before=now + wait, failures=gate.failures + 1)
+            return replace(gate, because=str(error), not_before=now + named_wait(error))
+    # A call that ran into its deadline may have been too large.
+    batch = max(1, min(sent // 2, gate.batch or sent)) if sent > 1 and _was_late(error) else gate.batch
+    wait = max(_SOON, backoff(gate.failures, chance, PROBE_SECONDS))
+    if isinstance(error, Unavailable) and error.retry_after is not None:
+        wait = error.retry_after
+    failures = gate.failures + 1
+    return replace(gate, because=str(error), not_before=now + wait, failures=failures, batch=batch)
+
+
+def named_wait(error: Throttled) -> float:
+    """Seconds a limit asks to wait: as its service said, in a header or in words."""
+    named = budget.wait_in(str(error)) if error.retry_after is None else error.retry_after
+    return budget.UNSAID_WAIT if named is None else max(_SOON, named)
+
+
+def _was_late(error: DestinationError) -> bool:
+    return isinstance(error, Unavailable) and error.sent and error.retry_after is None
+
+
+def _halves(part: Sequence[Delivery]) -> list[Sequence[Delivery]]:
+    """The second half first: they are taken from the end."""
+    return [part[len(part) // 2 :], part[: len(part) // 2]]
 
 
 def _summary(settled: Sequence[tuple[Delivery, Settlement]]) -> str:

@@ -71,6 +71,12 @@ class Settings(BaseSettings):
     signup: bool = Field(default=False, description="Let anybody become a user by version 2 of the Pocket API.")
     limit_user: int = Field(default=320, ge=1, le=10**9, description="Pocket API calls a user has in an hour.")
     limit_key: int = Field(default=10_000, ge=1, le=10**9, description="Pocket API calls a key has in an hour.")
+    batch_wait: float = Field(
+        default=0.0, ge=0, le=3600, description="Seconds a link may wait for others to leave with it."
+    )
+    reserve: int = Field(
+        default=10, ge=0, le=90, description="Percent of every service's limit kept for what is sent by hand."
+    )
     tls_cert: Path | None = Field(default=None, description="Certificate chain (PEM); turns HTTPS on.")
     tls_key: Path | None = Field(default=None, description="The certificate's private key (PEM).")
     tz: str = Field(default="UTC", description="The time zone of hours and days in rules, like Europe/Berlin.")

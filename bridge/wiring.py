@@ -175,6 +175,7 @@ async def _wire(
     sources |= more
     tellers = {name: source for name, source in sources.items() if isinstance(source, Teller)}
     store.report_for(tellers.keys())
+    store.keep_back(settings.reserve / 100)
 
     connections = [_embedded(reading_list, inner), *(connect(rule_file, name, net) for name in rule_file.destinations)]
     for connection in connections:
@@ -185,7 +186,9 @@ async def _wire(
     workers: dict[str, Worker] = {
         "intake": intake,
         **{
-            f"sender of {connection.name}": Sender(store, connection, clock=time.time, chance=random.random)
+            f"sender of {connection.name}": Sender(
+                store, connection, clock=time.time, chance=random.random, gather=settings.batch_wait
+            )
             for connection in connections
         },
         "reporter": Reporter(store, tellers, clock=time.time, chance=random.random),
@@ -312,7 +315,8 @@ def _embedded(reading_list: PocketApi, inner: str) -> Destination:
         destination: Destination = pocket.connect(options, name=READING, transport=httpx.ASGITransport(app))
         return destination
 
-    return Lists(READING, of(OWNER).traits, of)
+    # Its own limits do not hold for itself.
+    return Lists(READING, replace(of(OWNER).traits, scopes=()), of)
 
 
 async def _open_gate(store: Store, connection: Destination, rule_file: RuleFile) -> None:

@@ -25,13 +25,13 @@ from bridge.cli import cli
 from bridge.errors import BridgeError, ConfigError
 from bridge.exports import WRITERS
 from bridge.link import Sighting, canonical, tidy, tidy_tags
-from bridge.ports import OWNER
+from bridge.ports import OWNER, Terms
 from bridge.reading_list import ARCHIVED, UNREAD, Action, Item, Query, Status, pocket_tags
 from bridge.record import Highlight, Record, highlight
 from bridge.rules import Decision
 from bridge.settings import load_settings
 from bridge.sources.files.source import opened
-from bridge.store import outbox, records
+from bridge.store import leases, outbox, records
 from bridge.store.migrations import migrate
 from bridge.store.reading_list import apply
 from bridge.wiring import Bridge, open_bridge
@@ -284,7 +284,7 @@ async def test_what_goes_to_a_connection_is_not_kept_unless_asked_and_its_passpo
         await asyncio.to_thread(moving.bring, ask, path, {**way, "keep": True}, quiet)
     assert answer["sent"] == 2
     assert (await bridge.store.find(OWNER, Query())).total == 2
-    leased = await bridge.store.lease("second", 10, idempotent=True)
+    leased = await bridge.store.lease(Terms(connection="second", batch=10, idempotent=True))
     assert [(one.url, one.title, one.tags, one.at) for one in leased] == [
         (f"https://a.example/{n}", f"T {n}", ("python",), 1000 + n) for n in range(2)
     ]
@@ -308,7 +308,7 @@ async def test_a_file_yields_to_what_a_person_saves_by_hand(bridge: Bridge, tmp_
         adding = asyncio.create_task(bridge.desk.add("https://hand.example/"))
         while not await bridge.intake.step():
             await asyncio.sleep(0)
-    [first] = await bridge.store.lease("reading", 1, idempotent=True)
+    [first] = await bridge.store.lease(Terms(connection="reading", batch=1, idempotent=True))
     adding.cancel()
     assert first.url == "https://hand.example/"
 
@@ -326,9 +326,9 @@ def test_a_link_of_a_file_that_a_person_saves_too_waits_no_longer(tx: sqlite3.Co
         received=clock(),
     )
     outbox.want(tx, wish, clock())
-    leased = outbox.lease(tx, "second", 1, idempotent=True, now=clock())
-    assert [one.url for one in leased] == ["https://a.example/2"]
-    assert outbox.next_due(tx, "second") == clock()
+    terms = Terms(connection="second", idempotent=True)
+    assert [one.url for one in leases.lease(tx, terms, reserve=0.0, now=clock())] == ["https://a.example/2"]
+    assert leases.next_due(tx, terms, reserve=0.0, now=clock()) == clock()
 
 
 # -- the command line ----------------------------------------------------------------------------------------------

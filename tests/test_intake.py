@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import pytest
 
 from bridge import rules
-from bridge.delivery import Settlement
+from bridge.delivery import Event, Settlement
 from bridge.errors import InvalidArrival
 from bridge.intake import MOST_ARRIVALS, Intake
 from bridge.link import Sighting
-from bridge.ports import OWNER, Arrival, Key, Read, Reading, Request
+from bridge.ports import OWNER, Arrival, Key, Read, Reading, Request, Terms
 from bridge.reading_list import Action, Query
 from bridge.rules import RuleFile
 from bridge.store.core import Store
@@ -151,10 +151,10 @@ async def test_a_link_that_was_deleted_on_the_list_comes_back_when_a_person_send
     for times in range(2):
         await put(store, "https://gone.example/")
         await intake(store).step()
-        [delivery] = await store.lease("reading", 10, idempotent=True)
+        [delivery] = await store.lease(Terms(connection="reading", batch=10, idempotent=True))
         assert not delivery.added
         [result] = await store.apply(OWNER, [add])
-        await store.settle([(delivery, Settlement("delivered", "created", 1))])
+        await store.settle([(delivery, Settlement(Event.DELIVERED, "created", 1))])
         assert result.created, times
         await store.apply(OWNER, [Action(name="delete", url="https://gone.example/")])
     passport = await store.passport(OWNER, "https://gone.example/", "")

@@ -6,10 +6,10 @@ import logging
 
 import pytest
 
-from bridge.delivery import Settlement
+from bridge.delivery import Event, Settlement
 from bridge.errors import SourceError
 from bridge.link import Sighting
-from bridge.ports import Arrival, Key, Read, Report
+from bridge.ports import Arrival, Key, Read, Report, Terms
 from bridge.reporter import MOST_FAILURES, Reporter
 from bridge.rules import Decision
 from bridge.store.core import Store
@@ -79,9 +79,9 @@ async def test_what_changes_later_is_told_again(store: Store, clock: Clock) -> N
     clock.move(10)
     assert await work.step() == 1
     assert await work.step() == 0
-    await store.lease("there", 1, idempotent=True)
+    await store.lease(Terms(connection="there", batch=1, idempotent=True))
     clock.move(1000)
-    [delivery] = await store.lease("there", 1, idempotent=True)
-    await store.settle([(delivery, Settlement("delivered", "created", 1))])
+    [delivery] = await store.lease(Terms(connection="there", batch=1, idempotent=True))
+    await store.settle([(delivery, Settlement(Event.DELIVERED, "created", 1))])
     assert await work.step() == 1
     assert teller.told == ["a", "a"]

@@ -11,7 +11,7 @@ import pytest
 from bridge.errors import ConfigError
 from bridge.intake import Intake
 from bridge.link import Sighting
-from bridge.ports import OWNER, Arrival, Key, Reading
+from bridge.ports import OWNER, Arrival, Key, Reading, Terms
 from bridge.rulebook import Rulebook
 from bridge.rules import RuleFile, load, warnings
 from bridge.store.core import Store
@@ -133,7 +133,7 @@ async def test_a_held_link_is_sent_or_given_up(desk: Desk) -> None:
     first, second = (await desk.book.held())["held"]
     assert (await desk.book.release([first["id"]], send=False)) == {"released": 1, "sent": False}
     assert (await desk.book.release([], send=True)) == {"released": 1, "sent": True}
-    [sent] = await desk.store.lease("reading", 10, idempotent=True)
+    [sent] = await desk.store.lease(Terms(connection="reading", batch=10, idempotent=True))
     assert sent.url == second["url"]
     assert (await desk.book.held())["held"] == []
 

@@ -10,7 +10,7 @@ import pytest
 from bridge.delivery import MOST_ATTEMPTS, Dead, Delivered, Delivery, Outcome, Retry
 from bridge.errors import DestinationError, Refused, Throttled, Unauthorized, Unavailable
 from bridge.link import Sighting
-from bridge.ports import OWNER, Arrival, Key, Read, Traits
+from bridge.ports import OWNER, Arrival, Key, Read, Terms, Traits
 from bridge.rules import Decision
 from bridge.sender import ENOUGH_CALLS, Sender
 from bridge.store.core import Store
@@ -190,14 +190,14 @@ async def test_a_repeat_with_new_tags_sends_the_difference_and_never_a_second_ad
 
 async def test_tags_that_come_while_a_delivery_is_out_are_sent_afterwards(store: Store, clock: Clock) -> None:
     await want(store, "https://a.example/", tags=["one"])
-    [leased] = await store.lease("there", 10, idempotent=True)
+    [leased] = await store.lease(Terms(connection="there", batch=10, idempotent=True))
     await want(store, "https://a.example/", tags=["two"])
 
     class Late(Scripted):
         pass
 
     line = sender(store, there := Late(), clock)
-    await line._settle([leased], [Delivered()], None, 0.0)
+    await line._settle([leased], [Delivered()], None)
     assert await states(store) == {"pending": 1}
     await line.step()
     assert await states(store) == {"delivered": 1}
@@ -206,13 +206,13 @@ async def test_tags_that_come_while_a_delivery_is_out_are_sent_afterwards(store:
 
 async def test_an_answer_under_a_lost_lease_is_refused(store: Store, clock: Clock) -> None:
     await want(store, "https://a.example/")
-    [stale] = await store.lease("there", 10, idempotent=True)
+    [stale] = await store.lease(Terms(connection="there", batch=10, idempotent=True))
     clock.move(1000)
-    [fresh] = await store.lease("there", 10, idempotent=True)
+    [fresh] = await store.lease(Terms(connection="there", batch=10, idempotent=True))
     line = sender(store, Scripted(), clock)
-    await line._settle([stale], [Dead("too late")], None, 0.0)
+    await line._settle([stale], [Dead("too late")], None)
     assert await states(store) == {"leased": 1}
-    await line._settle([fresh], [Delivered()], None, 0.0)
+    await line._settle([fresh], [Delivered()], None)
     assert await states(store) == {"delivered": 1}
 
 
@@ -221,9 +221,9 @@ async def test_an_expired_lease_is_sent_again_only_where_that_cannot_double(
     store: Store, clock: Clock, idempotent: bool, state: str
 ) -> None:
     await want(store, "https://a.example/")
-    await store.lease("there", 10, idempotent=idempotent)
+    await store.lease(Terms(connection="there", batch=10, idempotent=idempotent))
     clock.move(1000)
-    await store.lease("there", 10, idempotent=idempotent)
+    await store.lease(Terms(connection="there", batch=10, idempotent=idempotent))
     assert await states(store) == {state: 1}
 
 
@@ -242,8 +242,8 @@ async def test_tags_that_are_there_already_are_no_call(store: Store, clock: Cloc
     line = sender(store, there, clock)
     await line.step()
     await want(store, "https://a.example/", tags=["two"])
-    [delivery] = await store.lease("there", 10, idempotent=True)
-    await line._settle([delivery], [Dead("the item is gone there")], None, 0.0)
+    [delivery] = await store.lease(Terms(connection="there", batch=10, idempotent=True))
+    await line._settle([delivery], [Dead("the item is gone there")], None)
     await want(store, "https://a.example/")
     await line.step()
     there.calls.clear()
@@ -314,9 +314,9 @@ async def test_successes_are_no_failures(store: Store, clock: Clock) -> None:
 
 async def test_what_became_of_a_link_is_unknown_until_a_person_says_to_try_again(store: Store, clock: Clock) -> None:
     await want(store, "https://a.example/")
-    await store.lease("there", 10, idempotent=False)
+    await store.lease(Terms(connection="there", batch=10, idempotent=False))
     clock.move(1000)
-    await store.lease("there", 10, idempotent=False)
+    await store.lease(Terms(connection="there", batch=10, idempotent=False))
     assert await states(store) == {"unknown": 1}
     assert await store.retry("there") == 1
     assert await states(store) == {"pending": 1}

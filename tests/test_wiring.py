@@ -12,7 +12,7 @@ import pytest
 
 from bridge.errors import ConfigError
 from bridge.link import Sighting
-from bridge.ports import Arrival, Key, Read
+from bridge.ports import Arrival, Key, Read, Terms
 from bridge.rules import Decision
 from bridge.settings import Settings, load_settings
 from bridge.tokens import owner_token
@@ -99,7 +99,7 @@ async def test_what_was_being_sent_when_the_process_died_is_due_again(settings: 
         [arrival] = await bridge.store.due(1)
         wanted = (Sighting.of("https://a.example/", source="cli"), Decision(title="", tags=(), to=("reading",)))
         await bridge.store.take([Read(arrival, "read", "", [wanted])], "none")
-        assert len(await bridge.store.lease("reading", 10, idempotent=True)) == 1
+        assert len(await bridge.store.lease(Terms(connection="reading", batch=10, idempotent=True))) == 1
     async with open_bridge(settings) as bridge:
         assert (await bridge.store.counts())["deliveries"] == {"reading": {"pending": 1}}
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from bridge.budget import scope
 from bridge.delivery import Dead, Delivered, Delivery, Outcome, Retry
-from bridge.errors import DestinationError, FetchError, Refused, Throttled, Unauthorized, Unavailable
+from bridge.destinations._listening import Listening
+from bridge.errors import DestinationError, FetchError, Refused, Throttled, TooLarge, Unauthorized, Unavailable
 from bridge.pocket import (
     AccessTokenError,
     Action,
@@ -27,6 +29,7 @@ from bridge.pocket import (
     RateLimitError,
     SignInError,
     TagsAdd,
+    TooLargeError,
     UnreachableError,
     retrying,
 )
@@ -37,10 +40,6 @@ DEADLINE = 30.0
 
 _TRIES = 3
 _TRIES_WITHIN = 5.0
-_UNSAID_WAIT = 60.0
-
-_SHORTEST_WAIT = 1.0  # "in 0 seconds" from a server that goes on refusing must not spin
-
 _PERMANENT_CODES = frozenset({130, 400, 404, 410, 413, 422, 5200})
 _PERMANENT_WORDS = ("invalid", "unprocessable", "not found", "notfound", "bad request", "malformed")
 
@@ -78,29 +77,35 @@ def connect(
     deadline: float = DEADLINE,
 ) -> Destination:
     """The transport is closed with the destination."""
-    pocket = Pocket(
-        options.consumer_key.get_secret_value(),
-        options.access_token.get_secret_value(),
-        base_url=options.base_url,
-        transport=transport,
+    key, token = options.consumer_key.get_secret_value(), options.access_token.get_secret_value()
+    listening = Listening(transport)
+    pocket = Pocket(key, token, base_url=options.base_url, transport=listening)
+    host = httpx.URL(options.base_url).host
+    traits = Traits(
+        batch=options.batch,
+        add_is_idempotent=True,
+        can_update_tags=True,
+        scopes=(scope("user", host, key, token), scope("key", host, key)),
     )
-    return _PocketDestination(pocket, name, options.batch, sleep=sleep, chance=chance, deadline=deadline)
+    return _PocketDestination(pocket, listening, name, traits, sleep=sleep, chance=chance, deadline=deadline)
 
 
 class _PocketDestination:
     def __init__(
         self,
         pocket: Pocket,
+        listening: Listening,
         name: str,
-        batch: int,
+        traits: Traits,
         *,
         sleep: Callable[[float], Awaitable[None]],
         chance: Callable[[], float],
         deadline: float,
     ) -> None:
         self.name = name
-        self.traits = Traits(batch=batch, add_is_idempotent=True, can_update_tags=True)
+        self.traits = traits
         self._pocket = pocket
+        self._listening = listening
         self._sleep = sleep
         self._chance = chance
         self._deadline = deadline
@@ -111,12 +116,16 @@ class _PocketDestination:
             async with asyncio.timeout(self._deadline):
                 results = await self._call([_action(delivery) for delivery in batch])
         except TimeoutError:
-            raise Unavailable(f"{self.name} gave no answer within {self._deadline:.0f} seconds") from None
+            late = f"{self.name} gave no answer within {self._deadline:.0f} seconds"
+            raise Unavailable(late, sent=True) from None
         except FetchError as error:
-            raise Unavailable(f"{self.name}: {error}") from error
+            raise Unavailable(f"{self.name}: {error}", sent=error.sent) from error
         except PocketError as error:
             raise _failure(error) from error
         return [_outcome(*one) for one in zip(batch, results, strict=True)]
+
+    def heard(self) -> Sequence[Mapping[str, str]]:
+        return self._listening.taken()
 
     async def close(self) -> None:
         await self._pocket.aclose()
@@ -160,15 +169,14 @@ def _failure(error: PocketError) -> DestinationError:
         case PermissionDeniedError() if "key" in error.message.lower():
             return Unauthorized(str(error))
         case RateLimitError():
-            return Throttled(str(error), retry_after=_wait(error))
+            return Throttled(str(error), retry_after=error.limits.wait)
         case MaintenanceError() if error.limits.wait is not None:
-            return Throttled(str(error), retry_after=_wait(error))
+            return Throttled(str(error), retry_after=error.limits.wait)
+        case TooLargeError():
+            return TooLarge(str(error))
         case InvalidRequestError() | PermissionDeniedError():
             return Refused(str(error))
+        case UnreachableError():
+            return Unavailable(str(error), sent=error.sent)
         case _:
-            return Unavailable(str(error), retry_after=error.limits.wait)
-
-
-def _wait(error: PocketError) -> float:
-    wait = error.limits.wait
-    return _UNSAID_WAIT if wait is None else max(_SHORTEST_WAIT, wait)
+            return Unavailable(str(error), retry_after=error.limits.wait, sent=True)

@@ -51,13 +51,13 @@ class Limits:
         120.0
         """
         said = {name.lower(): value.strip() for name, value in headers.items()}
-        server_now = _date(said.get("date", "")) or now
+        server_now = date_of(said.get("date", "")) or now
         return cls(
             user=_quota(said, "user", server_now),
             key=_quota(said, "key", server_now),
             retry_after=_retry_after(said.get("retry-after", ""), server_now),
             error=_unescaped(said.get("x-error", "")),
-            code=_whole(said.get("x-error-code", "")) or 0,
+            code=whole(said.get("x-error-code", "")) or 0,
             status=said.get("status", ""),
         )
 
@@ -79,34 +79,38 @@ class Limits:
 
 def _quota(said: Mapping[str, str], scope: str, server_now: float) -> Quota:
     def number(name: str) -> int | None:
-        whole = _whole(said.get(f"x-limit-{scope}-{name}", ""))
-        return None if whole is None else max(0, whole)
+        said_so = whole(said.get(f"x-limit-{scope}-{name}", ""))
+        return None if said_so is None else max(0, said_so)
 
     reset = number("reset")
-    return Quota(number("limit"), number("remaining"), None if reset is None else _to_go(reset, server_now))
+    return Quota(number("limit"), number("remaining"), None if reset is None else to_go(reset, server_now))
 
 
 def _retry_after(value: str, server_now: float) -> float | None:
-    seconds = _whole(value)
+    seconds = whole(value)
     if seconds is not None:
-        return _bounded(seconds)
-    date = _date(value)
-    return None if date is None else _bounded(date - server_now)
+        return bounded(seconds)
+    date = date_of(value)
+    return None if date is None else bounded(date - server_now)
 
 
-def _to_go(reset: float, server_now: float) -> float:
-    return _bounded(reset - server_now if reset > _EPOCH_FROM else reset)
+def to_go(reset: float, server_now: float) -> float:
+    """Seconds until a reset that is said as a time of day, or as seconds to go."""
+    return bounded(reset - server_now if reset > _EPOCH_FROM else reset)
 
 
-def _bounded(seconds: float) -> float:
+def bounded(seconds: float) -> float:
+    """A wait that no server can make negative or longer than a day."""
     return min(max(0.0, float(seconds)), LONGEST_WAIT)
 
 
-def _whole(value: str) -> int | None:
+def whole(value: str) -> int | None:
+    """A whole number, None for anything else."""
     return int(value) if _WHOLE.fullmatch(value) else None
 
 
-def _date(value: str) -> float | None:
+def date_of(value: str) -> float | None:
+    """An HTTP date as seconds since the epoch, None for anything else."""
     try:
         date = parsedate_to_datetime(value)
         return _in_utc(date).timestamp()

@@ -13,6 +13,7 @@ from bridge.delivery import Delivery, Settlement
 from bridge.ports import (
     Arrival,
     Backlog,
+    Call,
     Cursor,
     Errand,
     Gate,
@@ -24,13 +25,16 @@ from bridge.ports import (
     Report,
     Seen,
     Subscription,
+    Terms,
 )
 from bridge.reading_list import Action, Page, Query, Result, Status
 from bridge.record import Record
 from bridge.rules import Decision
 from bridge.store import (
+    budgets,
     captures,
     inbox,
+    leases,
     outbox,
     passport,
     reading_list,
@@ -87,6 +91,7 @@ class Store:
         self._reportable = Bell()
         self._asked = Bell()
         self._reporting: AbstractSet[str] = frozenset()
+        self._reserve = 0.0
 
     @classmethod
     async def open(cls, path: Path, clock: Callable[[], float]) -> Store:
@@ -107,6 +112,10 @@ class Store:
 
     async def close(self) -> None:
         await self._database.close()
+
+    def keep_back(self, share: float) -> None:
+        """The share of every limit that is kept for what a person sends by hand."""
+        self._reserve = share
 
     def report_for(self, sources: AbstractSet[str]) -> None:
         """The sources whose arrivals get a report from now on."""
@@ -165,32 +174,40 @@ class Store:
 
     # -- the outbox ----------------------------------------------------------------------------------------------
 
-    async def lease(self, connection: str, limit: int, *, idempotent: bool) -> Sequence[Delivery]:
+    async def lease(self, terms: Terms) -> Sequence[Delivery]:
         now = self._clock()
-        return await self._database.write(
-            lambda tx: outbox.lease(tx, connection, limit, idempotent=idempotent, now=now)
-        )
+        return await self._database.write(lambda tx: leases.lease(tx, terms, reserve=self._reserve, now=now))
 
-    async def settle(
-        self, settled: Sequence[tuple[Delivery, Settlement]], *, gate: Gate | None = None, took: float = 0.0
-    ) -> int:
+    async def lease_unknown(self, terms: Terms) -> Sequence[Delivery]:
         now = self._clock()
-        held = await self._database.write(lambda tx: outbox.settle(tx, settled, gate=gate, now=now, took=took))
+        return await self._database.write(lambda tx: leases.lease_unknown(tx, terms, reserve=self._reserve, now=now))
+
+    async def settle(self, settled: Sequence[tuple[Delivery, Settlement]], *, call: Call | None = None) -> int:
+        now = self._clock()
+        held = await self._database.write(lambda tx: leases.settle(tx, settled, call=call, now=now))
         self._reportable.ring()
         return held
+
+    async def may_call(self, terms: Terms) -> bool:
+        now = self._clock()
+        return await self._database.write(lambda tx: budgets.may_call(tx, terms.scopes, now=now))
+
+    async def budgets(self) -> Sequence[Mapping[str, Any]]:
+        now = self._clock()
+        return await self._database.read(lambda tx: budgets.budgets(tx, now))
 
     async def expire(self, connection: str, *, idempotent: bool) -> int:
         """At the start of the only process: every lease is from a process that is gone."""
         now = self._clock()
         return await self._database.write(
-            lambda tx: outbox.expire(tx, connection, idempotent=idempotent, before=float("inf"), now=now)
+            lambda tx: leases.expire(tx, connection, idempotent=idempotent, before=float("inf"), now=now)
         )
 
     async def gate(self, connection: str) -> Gate:
-        return await self._database.read(lambda tx: outbox.find_gate(tx, connection))
+        return await self._database.read(lambda tx: leases.find_gate(tx, connection))
 
     async def set_gate(self, gate: Gate) -> None:
-        await self._database.write(lambda tx: outbox.set_gate(tx, gate))
+        await self._database.write(lambda tx: leases.set_gate(tx, gate))
         self._bell(gate.connection).ring()
 
     async def retry(self, connection: str) -> int:
@@ -199,8 +216,13 @@ class Store:
         self._bell(connection).ring()
         return number
 
-    async def wait_for_deliveries(self, connection: str) -> None:
-        await self._sleep(self._bell(connection), self._database.read(lambda tx: outbox.next_due(tx, connection)))
+    async def next_due(self, terms: Terms) -> float | None:
+        """When there may be something to do for a connection; None: not before something is wanted."""
+        now = self._clock()
+        return await self._database.read(lambda tx: leases.next_due(tx, terms, reserve=self._reserve, now=now))
+
+    async def wait_for_deliveries(self, terms: Terms) -> None:
+        await self._sleep(self._bell(terms.connection), self.next_due(terms))
 
     def _bell(self, connection: str) -> Bell:
         return self._wanted.setdefault(connection, Bell())

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bridge.delivery import MOVES, Event
 from bridge.link import Sighting
 from bridge.ports import Answered, Arrival, Errand, Request
 from bridge.reading_list import Action
@@ -146,8 +147,8 @@ def _take_back(tx: Tx, link: int, now: float) -> Plain:
 
 def _cancel(tx: Tx, delivery: int, now: float) -> None:
     tx.execute(
-        "UPDATE delivery SET state = 'cancelled', because = ?, changed = ?, added = 0, sent_tags = '[]',"
-        " remote_id = '' WHERE id = ?",
+        f"UPDATE delivery SET state = '{MOVES[Event.TAKEN_BACK][1]}', because = ?, changed = ?, added = 0,"
+        f" sent_tags = '[]', remote_id = '' WHERE id = ? AND {outbox.concerned(Event.TAKEN_BACK)}",
         (TAKEN_BACK, now, delivery),
     )
 

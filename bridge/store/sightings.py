@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from bridge.delivery import MOVES, Event
 from bridge.link import Sighting
 from bridge.ports import Seen
 from bridge.rules import Decision
@@ -89,6 +90,9 @@ def held(tx: Tx) -> list[dict[str, Any]]:
 
 def release(tx: Tx, numbers: Sequence[int], *, send: bool, now: float) -> int:
     """See ports.Archive.release."""
-    state, because = ("pending", "let go by hand") if send else ("cancelled", "given up by hand")
-    sql = "UPDATE delivery SET state = ?, because = ?, due = ?, changed = ? WHERE id = ? AND state = 'held'"
-    return sum(tx.execute(sql, (state, because, now, now, number)).rowcount for number in numbers)
+    event, because = (Event.LET_GO, "let go by hand") if send else (Event.GIVEN_UP, "given up by hand")
+    sql = (
+        f"UPDATE delivery SET state = '{MOVES[event][1]}', because = ?, due = ?, changed = ?"
+        f" WHERE id = ? AND {outbox.concerned(event)}"
+    )
+    return sum(tx.execute(sql, (because, now, now, number)).rowcount for number in numbers)

@@ -12,8 +12,9 @@ from pydantic import SecretStr, ValidationError
 
 from bridge.delivery import Dead, Delivered, Delivery, Outcome, Retry
 from bridge.destinations.pocket import Options, connect
-from bridge.errors import DestinationError, FetchError, Refused, Throttled, Unauthorized, Unavailable
+from bridge.errors import DestinationError, FetchError, Refused, Throttled, TooLarge, Unauthorized, Unavailable
 from bridge.ports import Destination
+from bridge.sender import named_wait
 from bridge.store.core import Store
 from tests.conftest import Clock
 from tests.pocket.server import INNER, KEY, TOKEN, Answer, Gone, Script, client, face
@@ -158,7 +159,7 @@ async def test_a_reached_limit_throttles(status: int, headers: dict[str, str], w
     error = await failure(Script(Answer(status, headers={**OK, **headers})))
 
     assert isinstance(error, Throttled)
-    assert error.retry_after == wait
+    assert named_wait(error) == wait
 
 
 @pytest.mark.parametrize(
@@ -171,7 +172,7 @@ async def test_a_reached_limit_throttles(status: int, headers: dict[str, str], w
         (Answer(403, headers={**OK, "X-Error": "no access"}), Refused),
         (Answer(403, headers={**OK, "X-Error-Code": "5200"}), Refused),
         (Answer(400), Refused),
-        (Answer(413, "<html>too large</html>", {}), Refused),
+        (Answer(413, "<html>too large</html>", {}), TooLarge),
         (Answer(422), Refused),
         (Answer(404), Unavailable),
         (Answer(302), Unavailable),

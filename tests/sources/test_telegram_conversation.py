@@ -19,7 +19,7 @@ from bridge import rules
 from bridge.errors import ConfigError, SourceError
 from bridge.intake import Intake
 from bridge.net import Door
-from bridge.ports import Answered, Arrival, Key, Request
+from bridge.ports import Answered, Arrival, Key, Request, Terms
 from bridge.settings import load_settings
 from bridge.sources.telegram import keys
 from bridge.sources.telegram.answers import answer, toast
@@ -72,7 +72,7 @@ class Desk:
 
     async def deliveries(self) -> Sequence[Any]:
         self.clock.move(200.0)  # beyond any lease
-        return await self.store.lease("reading", 100, idempotent=True)
+        return await self.store.lease(Terms(connection="reading", batch=100, idempotent=True))
 
 
 @pytest.fixture
@@ -194,7 +194,9 @@ async def test_a_named_connection_is_where_it_goes(desk: Desk) -> None:
     await intake.step()
     assert await desk.deliveries() == []
     desk.clock.move(200.0)
-    assert [found.url for found in await desk.store.lease("kobo", 10, idempotent=True)] == ["https://example.com/"]
+    assert [found.url for found in await desk.store.lease(Terms(connection="kobo", batch=10, idempotent=True))] == [
+        "https://example.com/"
+    ]
 
 
 # -- what is asked

@@ -8,7 +8,7 @@ import pytest
 
 from bridge.intake import Intake
 from bridge.link import Sighting
-from bridge.ports import OWNER, Arrival, Key, Reading
+from bridge.ports import OWNER, Arrival, Key, Reading, Terms
 from bridge.rules import load
 from bridge.store.core import Store
 from tests.conftest import Clock
@@ -37,22 +37,22 @@ HELD = "{name: look, if: {path: /held}, then: {hold: not sure}}"
 async def test_a_held_link_waits_and_is_not_sent(store: Store) -> None:
     await take(store, HELD, "https://a.org/held")
     assert (await delivery(store, "https://a.org/held"))[:2] == ("held", "rule look: not sure")
-    assert await store.lease("reading", 10, idempotent=True) == []
+    assert await store.lease(Terms(connection="reading", batch=10, idempotent=True)) == []
 
 
 async def test_a_held_link_goes_when_it_comes_again_and_nothing_holds_it(store: Store) -> None:
     await take(store, HELD, "https://a.org/held")
     await take(store, "{name: other, then: {tag: x}}", "https://a.org/held")
-    [sent] = await store.lease("reading", 10, idempotent=True)
+    [sent] = await store.lease(Terms(connection="reading", batch=10, idempotent=True))
     assert sent.tags == ("x",)
 
 
 async def test_a_delayed_link_is_due_later_and_says_why(store: Store, clock: Clock) -> None:
     await take(store, "{name: slow, then: {delay: 2h}}", "https://a.org/")
     assert await delivery(store, "https://a.org/") == ("pending", "rule slow", clock() + 2 * HOUR)
-    assert await store.lease("reading", 10, idempotent=True) == []
+    assert await store.lease(Terms(connection="reading", batch=10, idempotent=True)) == []
     clock.move(2 * HOUR)
-    assert len(await store.lease("reading", 10, idempotent=True)) == 1
+    assert len(await store.lease(Terms(connection="reading", batch=10, idempotent=True))) == 1
 
 
 async def test_a_delayed_link_goes_at_once_when_it_comes_again_without_delay(store: Store, clock: Clock) -> None:
@@ -63,7 +63,7 @@ async def test_a_delayed_link_goes_at_once_when_it_comes_again_without_delay(sto
 
 async def test_a_rewritten_address_is_what_is_sent_and_the_link_stays_the_one_that_came(store: Store) -> None:
     await take(store, "{name: a, then: {url: {host: new.example}}}", "https://old.example/x")
-    [sent] = await store.lease("reading", 10, idempotent=True)
+    [sent] = await store.lease(Terms(connection="reading", batch=10, idempotent=True))
     assert sent.url == "https://new.example/x"
     assert len((await store.passport(OWNER, "https://old.example/x", "")).sightings) == 1
 
@@ -81,7 +81,7 @@ async def test_what_is_over_a_limit_waits_or_is_held(store: Store, clock: Clock,
     assert [(state, due > clock()) for state, _, due in states[:2]] == [("pending", False)] * 2
     assert [state for state, _, _ in states[2:]] == [expected] * 2
     assert all("few" in because for _, because, _ in states[2:])
-    assert len(await store.lease("reading", 10, idempotent=True)) == 2
+    assert len(await store.lease(Terms(connection="reading", batch=10, idempotent=True))) == 2
 
 
 async def test_what_is_over_a_limit_may_be_dropped(store: Store) -> None:

@@ -1,0 +1,89 @@
+"""Budgets' units of work: what is left of each scope, and whose turn it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bridge import budget as pure
+from bridge.budget import Budget, Heard, Turn
+from bridge.store.sqlite import Tx
+
+_COLUMNS = ("scope", "most", "remaining", "promised", "resets", "lasts", "next_at", "blocked", "noted")
+_SQL_KEEP = f"""
+    INSERT INTO budget ({", ".join(_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (scope) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[1:])}
+"""
+
+
+def turn(
+    tx: Tx, connection: str, scopes: Sequence[str], *, by_hand: bool, reserve: float, now: float
+) -> tuple[Turn, bool]:
+    """The connection's turn, and whether taking it changes anything. Reads only: `take` writes it down."""
+    kept = _kept(tx, connection)
+    found = pure.turn(_find(tx, scopes), kept, now, by_hand=by_hand, reserve=reserve)
+    return found, found.moment <= now or found.kept != kept
+
+
+def take(tx: Tx, connection: str, found: Turn) -> None:
+    _keep(tx, found.budgets)
+    if found.kept is None:
+        tx.execute("DELETE FROM turn WHERE connection = ?", (connection,))
+    else:
+        sql = "INSERT INTO turn (connection, at) VALUES (?, ?) ON CONFLICT (connection) DO UPDATE SET at = excluded.at"
+        tx.execute(sql, (connection, found.kept))
+
+
+def may_call(tx: Tx, scopes: Sequence[str], *, now: float) -> bool:
+    """One more call at once, out of turn; False when nothing is left."""
+    budgets = [pure.at(one, now) for one in _find(tx, scopes)]
+    if any(pure.earliest(one, now, by_hand=True, reserve=0.0) > now for one in budgets):
+        return False
+    _keep(tx, [pure.promise(one, now, turn=None, reserve=0.0) for one in budgets])
+    return True
+
+
+def answered(tx: Tx, scopes: Sequence[str], heard: Sequence[Heard], *, calls: int, until: float, now: float) -> None:
+    """What the answers of some calls said. `until`: no call before, where the last of them met a limit."""
+    budgets = [pure.at(one, now) for one in _find(tx, scopes)]
+    for number, one in enumerate(budgets):
+        spent = pure.answered(one, Heard(), now, calls=calls)
+        for said in heard:
+            spent = pure.answered(spent, said, now, calls=0, first=number == 0)
+        budgets[number] = spent
+    if until > now:
+        faulty = pure.at_fault(budgets, heard[-1] if heard else Heard())
+        budgets = [pure.blocked(one, until) if one.scope in faulty else one for one in budgets]
+    _keep(tx, budgets)
+
+
+def budgets(tx: Tx, now: float) -> list[dict[str, Any]]:
+    """See ports.Ledger.budgets."""
+    rows = tx.execute(f"SELECT {', '.join(_COLUMNS)} FROM budget ORDER BY scope").fetchall()
+    found = [pure.at(Budget(*row), now) for row in rows]
+    return [
+        {
+            "scope": one.scope,
+            "limit": one.most,
+            "left": one.most if one.begins > now else one.remaining + one.promised,
+            "resets": one.resets,
+            "blocked": one.blocked if one.blocked > now else 0.0,
+        }
+        for one in found
+        if one.known or one.blocked > now
+    ]
+
+
+def _find(tx: Tx, scopes: Sequence[str]) -> list[Budget]:
+    sql = f"SELECT {', '.join(_COLUMNS)} FROM budget WHERE scope = ?"
+    rows = [(scope, tx.execute(sql, (scope,)).fetchone()) for scope in scopes]
+    return [Budget(*row) if row else Budget(scope) for scope, row in rows]
+
+
+def _kept(tx: Tx, connection: str) -> float | None:
+    row = tx.execute("SELECT at FROM turn WHERE connection = ?", (connection,)).fetchone()
+    return None if row is None else float(row[0])
+
+
+def _keep(tx: Tx, found: Sequence[Budget]) -> None:
+    tx.executemany(_SQL_KEEP, [tuple(getattr(one, name) for name in _COLUMNS) for one in found])

@@ -1,0 +1,254 @@
+"""The outbox's units of work while deliveries are sent: leases, outcomes, gates."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from bridge.delivery import LEASE_SECONDS, MOVES, Delivery, Event, Settlement, after, ran_out
+from bridge.ports import Call, Gate, Terms
+from bridge.store import budgets
+from bridge.store.outbox import HAND_LANE, LANES, concerned, json_of
+from bridge.store.sqlite import Tx
+
+_COLUMNS = "id, url, title, tags, sent_tags, added, at, attempts, lease, remote_id, account"
+
+# A lease is a due date in the future with a name on it.
+_SQL_LEASE = """
+    UPDATE delivery SET state = '{state}', lease = ?, due = ?, changed = ?, sent_revision = revision
+    WHERE id IN ({ids}) RETURNING {columns}
+"""
+# One look at the index for each lane: what is due later is not walked over.
+_SQL_DUE = f"""
+    SELECT id, due FROM delivery WHERE connection = ? AND {concerned(Event.LEASED)} AND lane = ? AND due <= ?
+    ORDER BY due, id LIMIT ?
+"""
+_SQL_UNKNOWN = f"""
+    SELECT id FROM delivery WHERE connection = ? AND {concerned(Event.LOOKED_UP)} AND due <= ? ORDER BY due, id LIMIT ?
+"""
+_SQL_SETTLE = """
+    UPDATE delivery SET state = ?, because = ?, attempts = ?, due = ?, changed = ?, lease = '', remote_id = ?,
+        added = ?, sent_tags = ?
+    WHERE id = ?
+"""
+_SQL_ATTEMPT = "INSERT INTO attempt (delivery, at, seconds, outcome, detail) VALUES (?, ?, ?, ?, ?)"
+
+
+def lease(tx: Tx, terms: Terms, *, reserve: float, now: float) -> list[Delivery]:
+    """See ports.Outbox.lease. A service that failed is probed with a single delivery."""
+    gate = _open(tx, terms, now)
+    if gate is None:
+        return []
+    most = 1 if gate.failures else min(terms.batch, gate.batch or terms.batch)
+    due, by_hand = _due(tx, terms.connection, most, now)
+    if not due or _gathers(due, most, terms, by_hand=by_hand, now=now):
+        return []
+    if not _is_its_turn(tx, terms, by_hand=by_hand, reserve=reserve, now=now):
+        return []
+    return _lease(tx, [number for number, _ in due], Event.LEASED, now)
+
+
+def lease_unknown(tx: Tx, terms: Terms, *, reserve: float, now: float) -> list[Delivery]:
+    """See ports.Outbox.lease_unknown."""
+    if _open(tx, terms, now) is None:
+        return []
+    rows = tx.execute(_SQL_UNKNOWN, (terms.connection, now, terms.batch)).fetchall()
+    if not rows or not _is_its_turn(tx, terms, by_hand=False, reserve=reserve, now=now):
+        return []
+    return _lease(tx, [number for (number,) in rows], Event.LOOKED_UP, now)
+
+
+def _open(tx: Tx, terms: Terms, now: float) -> Gate | None:
+    expire(tx, terms.connection, idempotent=terms.idempotent, before=now, now=now)
+    gate = find_gate(tx, terms.connection)
+    return None if gate.state == "paused" or gate.not_before > now else gate
+
+
+def _due(tx: Tx, connection: str, most: int, now: float) -> tuple[list[tuple[int, float]], bool]:
+    """What is due, by lane and age, and whether a person's own link is among it."""
+    due: list[tuple[int, float]] = []
+    by_hand = False
+    for lane in LANES:
+        if len(due) < most:
+            due += tx.execute(_SQL_DUE, (connection, lane, now, most - len(due))).fetchall()
+        by_hand = by_hand or (lane == HAND_LANE and bool(due))
+    return due, by_hand
+
+
+def _gathers(due: Sequence[tuple[int, float]], most: int, terms: Terms, *, by_hand: bool, now: float) -> bool:
+    """Whether the batch waits a little for more to leave with it."""
+    oldest = min(moment for _, moment in due)
+    return len(due) < most and not by_hand and oldest + terms.gather > now
+
+
+def _is_its_turn(tx: Tx, terms: Terms, *, by_hand: bool, reserve: float, now: float) -> bool:
+    if not terms.scopes:
+        return True
+    turn, changed = budgets.turn(tx, terms.connection, terms.scopes, by_hand=by_hand, reserve=reserve, now=now)
+    if changed:
+        budgets.take(tx, terms.connection, turn)
+    return turn.moment <= now
+
+
+def _lease(tx: Tx, numbers: Sequence[int], event: Event, now: float) -> list[Delivery]:
+    marks = ", ".join("?" * len(numbers))
+    sql = _SQL_LEASE.format(state=MOVES[event][1], ids=marks, columns=_COLUMNS)
+    rows = tx.execute(sql, (uuid.uuid4().hex, now + LEASE_SECONDS, now, *numbers)).fetchall()
+    return sorted(map(_delivery, rows), key=lambda delivery: delivery.id)
+
+
+def _delivery(row: Sequence[object]) -> Delivery:
+    number, url, title, tags, sent, added, at, attempts, token, remote_id, account = map(str, row)
+    wanted, told = tuple(json.loads(tags)), set(json.loads(sent))
+    return Delivery(
+        id=int(number),
+        url=url,
+        title=title,
+        tags=wanted,
+        new_tags=tuple(tag for tag in wanted if tag not in told),
+        added=added == "1",
+        at=float(at),
+        attempts=int(attempts),
+        lease=token,
+        remote_id=remote_id,
+        account=account,
+    )
+
+
+def settle(tx: Tx, settled: Sequence[tuple[Delivery, Settlement]], *, call: Call | None, now: float) -> int:
+    """See ports.Outbox.settle."""
+    if call is not None:
+        _called(tx, call, now)
+    standing = _held(tx, [delivery for delivery, _ in settled])
+    rows, attempts = [], []
+    for delivery, settlement in settled:
+        held = standing.get(delivery.id)
+        if held is None:
+            continue  # its account was erased meanwhile
+        outcome = "late"
+        if held.lease == delivery.lease:
+            outcome, row = _settled(delivery, settlement, held, now)
+            rows.append(row)
+        attempts.append((delivery.id, now, call.took if call else 0.0, outcome, settlement.because))
+    tx.executemany(_SQL_SETTLE, rows)
+    tx.executemany(_SQL_ATTEMPT, attempts)
+    _tell_again(tx, {held.link for held in standing.values()}, now)
+    return len(rows)
+
+
+def _called(tx: Tx, call: Call, now: float) -> None:
+    gate = find_gate(tx, call.terms.connection)
+    if (changed := call.gate(gate)) != gate:
+        set_gate(tx, changed)
+    if call.terms.scopes:
+        budgets.answered(tx, call.terms.scopes, call.heard, calls=call.number, until=call.until, now=now)
+
+
+class _Standing(NamedTuple):
+    """How a delivery stands while it is out. `outgrown`: more is wanted by now than was sent."""
+
+    lease: str
+    link: int
+    outgrown: int
+    added: int
+    sent_tags: str
+    remote_id: str
+
+
+def _held(tx: Tx, deliveries: Sequence[Delivery]) -> dict[int, _Standing]:
+    marks = ", ".join("?" * len(deliveries))
+    sql = (
+        "SELECT id, lease, link, revision > sent_revision, added, sent_tags, remote_id FROM delivery"
+        f" WHERE id IN ({marks})"
+    )
+    rows = tx.execute(sql, tuple(delivery.id for delivery in deliveries)).fetchall() if deliveries else []
+    return {row[0]: _Standing(*row[1:]) for row in rows}
+
+
+def _settled(delivery: Delivery, settlement: Settlement, held: _Standing, now: float) -> tuple[str, tuple[object, ...]]:
+    """The new state, and the values of SQL_SETTLE."""
+    _, _, outgrown, added, sent_tags, remote_id = held
+    event = settlement.event
+    if event == Event.DELIVERED:
+        tags = delivery.tags if settlement.tags is None else settlement.tags
+        owed = bool(outgrown) or not set(delivery.tags) <= set(tags)
+        added, sent_tags, event = 1, json_of(tags), Event.OUTGROWN if owed else event
+    state = after("leased", event)
+    values = (state, settlement.because, settlement.attempts, settlement.due or now, now)
+    return state, (*values, settlement.remote_id or remote_id, added, sent_tags, delivery.id)
+
+
+def _tell_again(tx: Tx, links: set[int], now: float) -> None:
+    """Whoever sent these links is told again."""
+    if not links or tx.execute("SELECT 1 FROM report LIMIT 1").fetchone() is None:
+        return
+    marks = ", ".join("?" * len(links))
+    sql = f"UPDATE report SET due = ? WHERE arrival IN (SELECT arrival FROM sighting WHERE link IN ({marks}))"
+    tx.execute(sql, (now, *links))
+
+
+def next_due(tx: Tx, terms: Terms, *, reserve: float, now: float) -> float | None:
+    """When there may be something to do for a connection; None: not before something is wanted."""
+    gate = find_gate(tx, terms.connection)
+    if gate.state == "paused":
+        return None
+    moments = [_next_turn(tx, terms, lane, reserve=reserve, now=now) for lane in LANES]
+    states = [Event.INTERRUPTED, *([Event.LOOKED_UP] if terms.finds else [])]
+    for event in states:
+        sql = f"SELECT min(due) FROM delivery WHERE connection = ? AND {concerned(event)}"
+        moments.append(tx.execute(sql, (terms.connection,)).fetchone()[0])
+    known = [float(moment) for moment in moments if moment is not None]
+    return max(min(known), gate.not_before) if known else None
+
+
+def _next_turn(tx: Tx, terms: Terms, lane: int, *, reserve: float, now: float) -> float | None:
+    # One look at the index for each: the least of all would be looked for everywhere.
+    sql = f"SELECT min(due) FROM delivery WHERE connection = ? AND {concerned(Event.LEASED)} AND lane = ?"
+    due = tx.execute(sql, (terms.connection, lane)).fetchone()[0]
+    if due is None:
+        return None
+    by_hand = lane == HAND_LANE
+    moment = float(due)
+    if terms.gather and not by_hand:
+        # A batch that is full before goes before: whatever comes rings the bell.
+        full = tx.execute(_SQL_DUE + " OFFSET ?", (terms.connection, lane, now, 1, terms.batch - 1)).fetchone()
+        moment += 0.0 if full else terms.gather
+    if not terms.scopes or moment > now:
+        return moment
+    turn, changed = budgets.turn(tx, terms.connection, terms.scopes, by_hand=by_hand, reserve=reserve, now=now)
+    return now if changed else turn.moment
+
+
+def expire(tx: Tx, connection: str, *, idempotent: bool, before: float, now: float) -> int:
+    """Leases that ran out before a time: due again, or unknown where a second add could make a double.
+
+    What the service has already is owed tags only, which are no double.
+    """
+    number = 0
+    for harmless, which in ((True, "1 = 1"),) if idempotent else ((True, "added = 1"), (False, "added = 0")):
+        event = ran_out(harmless=harmless)
+        because = "interrupted, sent again" if harmless else "its answer was lost"
+        sql = (
+            f"UPDATE delivery SET state = '{MOVES[event][1]}', because = ?, lease = '', due = ?, changed = ?"
+            f" WHERE connection = ? AND {concerned(event)} AND due <= ? AND {which}"
+        )
+        number += tx.execute(sql, (because, now, now, connection, before)).rowcount
+    return number
+
+
+_GATE = ("connection", "state", "because", "not_before", "failures", "credential", "batch")
+
+
+def find_gate(tx: Tx, connection: str) -> Gate:
+    row = tx.execute(f"SELECT {', '.join(_GATE)} FROM gate WHERE connection = ?", (connection,)).fetchone()
+    return Gate(connection) if row is None else Gate(*row)
+
+
+def set_gate(tx: Tx, gate: Gate) -> None:
+    tx.execute(
+        f"INSERT INTO gate ({', '.join(_GATE)}) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (connection) DO UPDATE SET"
+        f" {', '.join(f'{name} = excluded.{name}' for name in _GATE[1:])}",
+        tuple(getattr(gate, name) for name in _GATE),
+    )
