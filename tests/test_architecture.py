@@ -134,16 +134,100 @@ def test_the_pocket_library_stands_alone() -> None:
     assert not foreign
 
 
-def test_outgoing_requests_are_made_in_one_place() -> None:
-    """net.py is the only door out; the Pocket library is handed its transport by whoever uses it."""
-    allowed = {"bridge.net", "bridge.wiring", "bridge.destinations.pocket", "bridge.destinations._listening"}
+# Whoever imports or calls one of these could open a connection of its own.
+CLIENTS = {
+    *("httpx", "httpcore", "h11", "h2", "requests", "urllib3", "aiohttp", "websockets", "httptools", "pycurl"),
+    *(
+        "urllib.request",
+        "http.client",
+        "ftplib",
+        "smtplib",
+        "imaplib",
+        "poplib",
+        "telnetlib",
+        "xmlrpc.client",
+        "nntplib",
+    ),
+}
+DIALS = {
+    *("open_connection", "create_connection", "create_datagram_endpoint", "sock_connect", "urlopen", "getaddrinfo"),
+    *("connect_ex", "HTTPConnection", "HTTPSConnection", "AsyncHTTPTransport", "HTTPTransport", "gethostbyname"),
+}
+LISTENERS = {"bridge.web.server"}
+"""Make sockets to listen on. Others may name the type, or make one that is a file, not the network."""
+
+HANDED_A_TRANSPORT = ("bridge.pocket", "bridge.destinations", "bridge.wiring")
+"""They use httpx, over a transport that net made, or over an application in this process."""
+
+
+def outgoing(path: Path) -> set[str]:
+    """What in a file could lead out."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            found |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Attribute):
+            found.add(f".{node.attr}")
+    return {name for name in found if _leads_out(name)}
+
+
+def _makes_only_files_of_sockets(path: Path) -> bool:
+    calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+    made = [call for call in calls if ast.unparse(call.func) == "socket.socket"]
+    return all([ast.unparse(argument) for argument in call.args] == ["socket.AF_UNIX"] for call in made)
+
+
+def _leads_out(name: str) -> bool:
+    if name.startswith("."):
+        return name[1:] in DIALS
+    parts = name.split(".")
+    return parts[0] == "socket" or parts[-1] in DIALS or any(".".join(parts[:n]) in CLIENTS for n in (1, 2))
+
+
+@pytest.mark.parametrize(("name", "path"), sorted(modules()))
+def test_outgoing_connections_are_opened_in_one_place(name: str, path: Path) -> None:
+    found = outgoing(path)
+    if name in LISTENERS or _makes_only_files_of_sockets(path):
+        found -= {"socket"}
+    if name.startswith(HANDED_A_TRANSPORT):
+        found -= {found_name for found_name in found if found_name.split(".")[0] == "httpx"}
+        assert ".AsyncHTTPTransport" not in found
+    if room(name) != "bridge.net":
+        assert not found, f"{name} could open connections by itself: {found}"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import socket",
+        "from socket import create_connection",
+        "import asyncio\nasyncio.open_connection('a', 1)",
+        "from asyncio import open_connection",
+        "loop.create_connection(None)",
+        "import http.client",
+        "from http import client",
+        "from urllib import request",
+        "import urllib.request as r",
+        "import httpx",
+        "from httpcore import AsyncConnectionPool",
+        "loop.sock_connect(s, a)",
+    ],
+)
+def test_every_way_to_open_a_connection_is_seen(tmp_path: Path, code: str) -> None:
+    (tmp_path / "module.py").write_text(code)
+    assert outgoing(tmp_path / "module.py")
+
+
+def test_whoever_is_handed_a_transport_makes_no_client_without_one() -> None:
     for name, path in modules():
-        if name in allowed or name.startswith("bridge.pocket"):
-            continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom):
-                names = [node.module or ""]
-            outgoing = {n.split(".")[0] for n in names} & {"httpx", "httpcore", "requests", "urllib3", "aiohttp"}
-            assert not outgoing, f"{name} imports {outgoing}"
-            assert "urllib.request" not in names, name
+            if (
+                room(name) != "bridge.net"
+                and isinstance(node, ast.Call)
+                and ast.unparse(node.func)
+                in (*("httpx.AsyncClient", "httpx.Client", "httpx.get", "httpx.post", "httpx.request", "httpx.stream"),)
+            ):
+                assert "transport" in {keyword.arg for keyword in node.keywords}, f"{name}: {ast.unparse(node)}"

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,6 +23,7 @@ from bridge.sources.telegram.text import LONGEST_MESSAGE
 from bridge.sources.telegram.words import words
 from bridge.store.core import Store
 from bridge.store.sqlite import Database
+from tests.asgi import door_to
 from tests.bot_api import TOKEN, BotApi, Json, Refusal, entities, message, shown
 
 API = "http://telegram.test"
@@ -110,7 +110,7 @@ def bot_api() -> BotApi:
 
 @pytest.fixture
 def door(bot_api: BotApi) -> Door:
-    return Door(lambda: httpx.ASGITransport(app=bot_api), follows=False)
+    return door_to(bot_api)
 
 
 def telegram(
@@ -970,7 +970,7 @@ async def ask(door: Door, method: str, **parameters: Any) -> Json:
 
 async def test_the_newest_poller_ends_the_one_that_waits() -> None:
     bot_api = BotApi(second=1.0)
-    door = Door(lambda: httpx.ASGITransport(app=bot_api), follows=False)
+    door = door_to(bot_api)
     first = asyncio.create_task(ask(door, "getUpdates", timeout=50))
     while not bot_api.calls:
         await asyncio.sleep(0)

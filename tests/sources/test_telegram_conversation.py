@@ -18,7 +18,6 @@ from starlette.applications import Starlette
 from bridge import rules
 from bridge.errors import ConfigError, SourceError
 from bridge.intake import Intake
-from bridge.net import Door
 from bridge.ports import Answered, Arrival, Key, Request, Terms
 from bridge.settings import load_settings
 from bridge.sources.telegram import keys
@@ -27,6 +26,7 @@ from bridge.sources.telegram.pace import Pace
 from bridge.sources.telegram.reply import NONE, NOT_SAVED, SAVED, SEEN, is_plain, reaction
 from bridge.sources.telegram.source import Telegram, read
 from bridge.store.core import Store
+from tests.asgi import door_to
 from tests.bot_api import TOKEN, BotApi, Json, message, shown
 from tests.conftest import Clock
 from tests.sources.test_telegram import ANN, CHANNEL, group, of, told, verdict
@@ -51,7 +51,7 @@ class Desk:
         self.store = store
         self.bot_api = bot_api
         self.clock = clock
-        self.door = Door(lambda: httpx.ASGITransport(app=bot_api), follows=False)
+        self.door = door_to(bot_api)
         given: dict[str, Any] = {"allow": {ANN: ""}, **options}
         self.source = Telegram(store, self.door, token=TOKEN, api=API, clock=clock, sleep=self._sleep, **given)
         self._intake = Intake(store, {"telegram": read}, rules.EMPTY)
