@@ -26,6 +26,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import uvloop
+
 from bridge.ports import Arrival, Cursor, Key, Receipt
 from bridge.sources.webhooks.source import Webhooks
 from bridge.store.core import Store
@@ -63,6 +65,7 @@ class Result:
     p99: float
     errors: int
     requests: int
+    cpu: float
 
 
 class Nowhere:
@@ -95,13 +98,28 @@ async def _serve(kind: str, folder: Path, port: int) -> None:
         await Server(application([door.routes], ready=list)).serve([listener])
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server: where hooks are taken, and its process."""
+
+    path: str
+    pid: int
+
+    def cpu(self) -> float:
+        """Seconds it has worked, with the children it has waited for."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextlib.contextmanager
-def _process(command: Sequence[str], port: int, environment: dict[str, str], folder: Path) -> Iterator[None]:
+def _process(
+    command: Sequence[str], port: int, environment: dict[str, str], folder: Path, path: str
+) -> Iterator[Running]:
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(command, env=os.environ | environment, cwd=ROOT, stdout=log, stderr=log)
         try:
             _until_listening(port)
-            yield
+            yield Running(path, process.pid)
         finally:
             process.terminate()
             process.wait(20)
@@ -117,14 +135,14 @@ def _until_listening(port: int) -> None:
 
 
 @contextlib.contextmanager
-def _door(kind: str, folder: Path, port: int) -> Iterator[str]:
+def _door(kind: str, folder: Path, port: int) -> Iterator[Running]:
     command = [sys.executable, "-m", "bench.webhooks", "--serve", kind, "--folder", str(folder), "--port", str(port)]
-    with _process(command, port, {}, folder):
-        yield "/hooks/bench"
+    with _process(command, port, {}, folder, "/hooks/bench") as running:
+        yield running
 
 
 @contextlib.contextmanager
-def _bridge(folder: Path, port: int, rules: str = "") -> Iterator[str]:
+def _bridge(folder: Path, port: int, rules: str = "") -> Iterator[Running]:
     """The whole program: rules are applied and links sent on while requests come."""
     (folder / "rules.yaml").write_text(rules)
     environment = {
@@ -134,12 +152,12 @@ def _bridge(folder: Path, port: int, rules: str = "") -> Iterator[str]:
         "BRIDGE_TOKEN": TOKEN,
         "BRIDGE_LOG_LEVEL": "WARNING",
     }
-    with _process([sys.executable, "-m", "bridge", "run"], port, environment, folder):
-        yield "/hooks/bench"
+    with _process([sys.executable, "-m", "bridge", "run"], port, environment, folder, "/hooks/bench") as running:
+        yield running
 
 
 @contextlib.contextmanager
-def _black_holed(folder: Path, port: int) -> Iterator[str]:
+def _black_holed(folder: Path, port: int) -> Iterator[Running]:
     """Everything goes to a service that takes connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as hole:
         rules = (
@@ -147,12 +165,12 @@ def _black_holed(folder: Path, port: int) -> Iterator[str]:
             f"    base_url: http://127.0.0.1:{hole.getsockname()[1]}\n    consumer_key: k\n    access_token: t\n"
             "defaults:\n  to: hole\n"
         )
-        with _bridge(folder, port, rules) as path:
-            yield path
+        with _bridge(folder, port, rules) as running:
+            yield running
 
 
 @contextlib.contextmanager
-def _debian_webhook(folder: Path, port: int) -> Iterator[str]:
+def _debian_webhook(folder: Path, port: int) -> Iterator[Running]:
     """Debian's webhook, running a shell that appends what came and syncs it."""
     script = folder / "append.sh"
     script.write_text(
@@ -167,12 +185,12 @@ def _debian_webhook(folder: Path, port: int) -> Iterator[str]:
     }
     (folder / "hooks.json").write_text(json.dumps([hook]))
     command = ["webhook", "-hooks", str(folder / "hooks.json"), "-ip", "127.0.0.1", "-port", str(port)]
-    with _process(command, port, {}, folder):
-        yield "/hooks/bench"
+    with _process(command, port, {}, folder, "/hooks/bench") as running:
+        yield running
 
 
 @contextlib.contextmanager
-def _node_red(folder: Path, port: int) -> Iterator[str]:
+def _node_red(folder: Path, port: int) -> Iterator[Running]:
     """Node-RED: http in -> append to a file (no sync) -> http response."""
     flow = [
         {"id": "t", "type": "tab", "label": "bench"},
@@ -183,9 +201,9 @@ def _node_red(folder: Path, port: int) -> Iterator[str]:
     ]  # fmt: skip
     (folder / "flows.json").write_text(json.dumps(flow))
     command = [*NODE_RED, "--userDir", str(folder), "--port", str(port), str(folder / "flows.json")]
-    with _process(command, port, {}, folder):
+    with _process(command, port, {}, folder, "/bench") as running:
         _until_answering(f"http://127.0.0.1:{port}/bench")
-        yield "/bench"
+        yield running
 
 
 def _until_answering(url: str) -> None:
@@ -198,7 +216,7 @@ def _until_answering(url: str) -> None:
 
 
 NODE_RED = ["node-red"]
-Peer = Callable[[Path, int], contextlib.AbstractContextManager[str]]
+Peer = Callable[[Path, int], contextlib.AbstractContextManager["Running"]]
 FLOOR = "floor"
 PEERS: dict[str, Peer] = {
     FLOOR: lambda folder, port: _door("floor", folder, port),
@@ -216,25 +234,27 @@ PEERS: dict[str, Peer] = {
 def _measure(peer: Peer, seconds: float) -> Result:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder, port = Path(name), _free_port()
-        with peer(folder, port) as path:
-            _wrk(folder, port, path, min(1.0, seconds))
-            result = _wrk(folder, port, path, seconds)
+        with peer(folder, port) as running:
+            _wrk(folder, port, running, min(1.0, seconds))
+            result = _wrk(folder, port, running, seconds)
         for database in folder.rglob("bridge.db"):
             _all_there(database, result)
     return result
 
 
-def _wrk(folder: Path, port: int, path: str, seconds: float) -> Result:
+def _wrk(folder: Path, port: int, running: Running, seconds: float) -> Result:
     script = folder / "unique.lua"
-    script.write_text(SCRIPT % (TOKEN, path))
+    script.write_text(SCRIPT % (TOKEN, running.path))
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "--timeout", "10s", "-s", str(script)]
+    before = running.cpu()
     said = subprocess.run([*command, f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=True).stdout
     found = re.search(r"RESULT (\{.*\})", said)
     if found is None:
         raise SystemExit(said)
     told = json.loads(found[1])
     rate = told["requests"] / told["seconds"]
-    return Result(rate, told["p50"], told["p99"], told["errors"], told["requests"])
+    cpu = (running.cpu() - before) / max(told["requests"], 1)
+    return Result(rate, told["p50"], told["p99"], told["errors"], told["requests"], cpu)
 
 
 def _all_there(database: Path, result: Result) -> None:
@@ -251,8 +271,8 @@ def _free_port() -> int:
 
 
 def _table(results: dict[str, list[Result]]) -> Iterator[str]:
-    yield "| | requests/s min/med/max | p50 ms | p99 ms | errors | rate / floor | p99 / floor's |"
-    yield "|---|---|---|---|---|---|---|"
+    yield "| | requests/s min/med/max | p50 ms | p99 ms | CPU µs each | errors | rate / floor | p99 / floor's |"
+    yield "|---|---|---|---|---|---|---|---|"
     floor = results.get(FLOOR, [])
     for name, rounds in results.items():
         rates = [one.rate for one in rounds]
@@ -261,6 +281,7 @@ def _table(results: dict[str, list[Result]]) -> Iterator[str]:
         yield (
             f"| {name} | {min(rates):.0f} / {statistics.median(rates):.0f} / {max(rates):.0f} "
             f"| {statistics.median(one.p50 for one in rounds):.1f} | {statistics.median(one.p99 for one in rounds):.1f} "
+            f"| {statistics.median(one.cpu for one in rounds) * 1e6:.0f} "
             f"| {sum(one.errors for one in rounds)} | {ratio} | {tail} |"
         )
 
@@ -291,7 +312,8 @@ def main() -> None:
     parser.add_argument("--port", type=int)
     given = parser.parse_args()
     if given.serve:
-        asyncio.run(_serve(given.serve, given.folder, given.port))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(given.serve, given.folder, given.port))
         return
     NODE_RED[:] = given.node_red.split() or NODE_RED
     names = list(_take_part(given.only.split(",")))

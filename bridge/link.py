@@ -137,6 +137,8 @@ def tidy(text: str) -> str:
 
 def printable(text: str) -> str:
     """Without lone surrogates and control characters, which a database or a terminal would take amiss."""
+    if text.isascii() and text.isprintable():
+        return text
     return _CONTROL.sub(" ", text.encode("utf-8", "replace").decode("utf-8"))
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from starlette.routing import BaseRoute
+from starlette.types import Receive, Scope, Send
 
 from bridge.budget import Heard
 from bridge.delivery import Delivery, Outcome, Settlement
@@ -226,6 +227,16 @@ class Source(Protocol):
     async def run(self) -> None:
         """Works until cancelled. What it raises is logged, and it is started again after a while."""
         ...
+
+
+@runtime_checkable
+class Direct(Protocol):
+    """A route that knows its requests by method and path. It is asked before others and called with nothing between:
+    whatever it raises ends the connection."""
+
+    def takes(self, scope: Scope) -> bool: ...
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None: ...
 
 
 @runtime_checkable

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
+import uvloop
 
 from bridge import __version__, control, logs
 from bridge.declared import tested_rules
@@ -28,7 +29,8 @@ def run(settings: Settings) -> int:
         check_certificate(settings.tls_cert, settings.tls_key)
     with control.own(settings.data), listen(settings.host, settings.port) as listener:
         logs.start(settings.log_level, [owner_token(settings), settings.telegram_token.get_secret_value()])
-        return asyncio.run(_serve(settings, rule_file, listener))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_serve(settings, rule_file, listener))
 
 
 async def _serve(settings: Settings, rule_file: RuleFile | None, listener: socket.socket) -> int:

@@ -11,7 +11,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from bridge.errors import ConfigError
-from bridge.web.server import MIB, MOST_FIELDS, application, listen
+from bridge.web.limits import MIB, MOST_FIELDS
+from bridge.web.server import application, listen
 
 
 async def length(request: Request) -> Response:

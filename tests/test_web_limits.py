@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message
 
-from bridge.web.server import MOST_ADDRESS, Limits
+from bridge.web.limits import MOST_ADDRESS, Limits
 from tests.loopback import serve
 
 GOOD = b"POST /save HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab"

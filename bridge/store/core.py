@@ -132,9 +132,12 @@ class Store:
         expect: str | None = None,
     ) -> Sequence[Receipt]:
         now = self._clock()
-        receipts = await self._database.write(
-            lambda tx: inbox.put(tx, arrivals, seen=seen, cursor=cursor, expect=expect, now=now)
-        )
+        if seen or cursor:
+            receipts = await self._database.write(
+                lambda tx: inbox.put(tx, arrivals, seen=seen, cursor=cursor, expect=expect, now=now)
+            )
+        else:
+            receipts = await self._database.write_one(inbox.put_each, (arrivals, now))
         self._arrived.ring()
         return receipts
 

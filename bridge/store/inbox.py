@@ -29,6 +29,8 @@ SQL_REMEMBER = """
     RETURNING scope, key
 """
 
+SQL_KNOWN_AS = "UPDATE seen SET arrival = ? WHERE scope = ? AND key = ?"
+
 ROWS = 100
 """Rows in one statement."""
 
@@ -51,12 +53,20 @@ def put(
         if _name(arrival.key) in fresh:
             first.setdefault(_name(arrival.key), arrival)
     ids = dict(zip(first, _insert(tx, list(first.values()), now), strict=True))
-    tx.executemany("UPDATE seen SET arrival = ? WHERE scope = ? AND key = ?", [(ids[name], *name) for name in ids])
+    tx.executemany(SQL_KNOWN_AS, [(ids[name], *name) for name in ids])
     _remember(tx, seen, now)
     return [
         Receipt(ids.get(name := _name(arrival.key)) or _known_as(tx, arrival.key), new=first.get(name) is arrival)
         for arrival in arrivals
     ]
+
+
+def put_each(tx: Tx, puts: Sequence[tuple[Sequence[Arrival], float]]) -> list[list[Receipt]]:
+    """Several that put arrivals and nothing else, at once: their receipts, as if one had come after the other."""
+    now = max(at for _, at in puts)
+    together = [arrival for arrivals, _ in puts for arrival in arrivals]
+    receipts = iter(put(tx, together, seen=(), cursor=None, expect=None, now=now))
+    return [[next(receipts) for _ in arrivals] for arrivals, _ in puts]
 
 
 def _name(key: Key) -> tuple[str, str]:

@@ -12,15 +12,17 @@ import contextlib
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from bridge.errors import StoreError
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 MOST_UNITS = 256
 """Units in one commit: bounds how long the first of them waits."""
@@ -44,9 +46,10 @@ class Tx(Protocol):
 
 @dataclass(slots=True)
 class _Waiting:
-    unit: Callable[[Tx], Any]
+    unit: Callable[..., Any]
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
+    items: tuple[Any, ...] = ()
     result: Any = None
     error: BaseException | None = None
 
@@ -76,12 +79,23 @@ class Database:
         Raises what the unit raised, or StoreError when the database failed: then nothing of it was written.
         A caller that is cancelled while waiting cannot know; the unit may still be committed.
         """
+        result: T = await self._written(unit, ())
+        return result
+
+    async def write_one(self, unit: Callable[[Tx, Sequence[Item]], Sequence[T]], item: Item) -> T:
+        """As `write`, of a unit that takes any number of items and answers one result for each: what waits for the
+        same unit is done at once. Items it fails for are given to it one by one."""
+        result: T = await self._written(unit, (item,))
+        return result
+
+    async def _written(self, unit: Callable[..., Any], items: tuple[Any, ...]) -> Any:
         if self._closing:
             raise StoreError("the store is closed")
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        self._waiting.append(_Waiting(unit, loop, future))
-        self._wake.set()
+        future: asyncio.Future[Any] = loop.create_future()
+        self._waiting.append(_Waiting(unit, loop, future, items))
+        if not self._wake.is_set():
+            self._wake.set()
         return await future
 
     async def read(self, query: Callable[[Tx], T]) -> T:
@@ -123,8 +137,8 @@ class Database:
     def _commit(self, batch: list[_Waiting]) -> None:
         try:
             self._writer.execute("BEGIN IMMEDIATE")
-            for waiting in batch:
-                self._run(waiting)
+            for together in _together(batch):
+                self._run(together)
             self._writer.execute("COMMIT")
         except sqlite3.Error as error:
             # A commit that raised is ambiguous: nothing of it is acknowledged.
@@ -134,14 +148,33 @@ class Database:
             for waiting in batch:
                 waiting.error = _store_error(error)
 
-    def _run(self, waiting: _Waiting) -> None:
+    def _run(self, together: Sequence[_Waiting]) -> None:
         self._writer.execute("SAVEPOINT unit")
         try:
-            waiting.result = waiting.unit(self._writer)
+            results = _results(self._writer, together)
         except BaseException as error:  # noqa: BLE001 - whatever a unit raises is its caller's
-            waiting.error = _store_error(error) if isinstance(error, sqlite3.Error) else error
             self._writer.execute("ROLLBACK TO unit")
+            if len(together) == 1:
+                together[0].error = _store_error(error) if isinstance(error, sqlite3.Error) else error
+            else:
+                for waiting in together:
+                    self._run([waiting])
+        else:
+            for waiting, result in zip(together, results, strict=True):
+                waiting.result = result
         self._writer.execute("RELEASE unit")
+
+
+def _together(batch: Sequence[_Waiting]) -> Iterator[Sequence[_Waiting]]:
+    """In their order; neighbours that wait for the same unit with an item each are one."""
+    for _, found in groupby(batch, key=lambda waiting: waiting.unit):
+        group = list(found)
+        yield from [group] if group[0].items else ([waiting] for waiting in group)
+
+
+def _results(tx: Tx, together: Sequence[_Waiting]) -> Sequence[Any]:
+    unit, items = together[0].unit, [item for waiting in together for item in waiting.items]
+    return unit(tx, items) if items else [unit(tx)]
 
 
 def _store_error(error: sqlite3.Error) -> StoreError:

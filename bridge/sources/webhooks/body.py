@@ -95,6 +95,8 @@ def content(body: bytes, content_type: str) -> Content:
 
 def form(encoded: bytes, charset: str = "") -> Content:
     """Fields of a form or a query string; `tags[]` is `tags`, a repeated field is a list."""
+    if not encoded:
+        return Content({})
     # Latin-1 carries the bytes behind %XX unharmed to the place where their character set is decided.
     carried = encoded.decode("latin-1").strip()
     first = "&".join(carried.split("&", _MOST_FIELDS)[:_MOST_FIELDS])

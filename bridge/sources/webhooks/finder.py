@@ -91,12 +91,12 @@ def described(found: Sequence[Found], fields: Any) -> list[Found]:
     by_key = {_folded(key): value for key, value in fields.items()}
     tags = _tags(by_key)
     if len(found) != 1:
-        return [replace(link, tags=link.tags or tags) for link in found]
+        return [Found(link.url, link.title, link.tags or tags, link.note, link.text) for link in found]
     [link] = found
     title = _first(by_key, _TITLE)
     return [
-        replace(
-            link,
+        Found(
+            link.url,
             title=link.title or ("" if _NOTHING_BUT_AN_ADDRESS.match(title) else title),
             tags=link.tags or tags,
             note=link.note or _first(by_key, _NOTE),

@@ -8,9 +8,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from starlette.requests import Request
-
 from bridge.ports import DAY, HOUR, Key
+from bridge.sources.webhooks.address import Incoming
+from bridge.sources.webhooks.hook import Hook
 
 KEPT_HEADERS = frozenset(
     "content-type user-agent webhook-id webhook-timestamp svix-id svix-timestamp idempotency-key "
@@ -81,17 +81,17 @@ class HookRequest:
             return json.dumps(kept | {"body_base64": base64.b64encode(self.body).decode()})
 
 
-def captured(request: Request, body: bytes, *, hook: str, kind: str, where: Mapping[str, Sequence[str]]) -> HookRequest:
-    """What is kept of a request."""
+def captured(request: Incoming, hook: Hook) -> HookRequest:
+    """What is kept of a request to a hook."""
     return HookRequest(
-        hook=hook,
+        hook=hook.name,
         method=request.method,
-        path=request.scope["path"],
-        query=without_secrets(request.scope["query_string"].decode("latin-1")),
+        path=request.path,
+        query=without_secrets(request.query.decode("latin-1")) if request.query else "",
         headers={name: value for name, value in request.headers.items() if name in KEPT_HEADERS},
-        body=body,
-        kind=kind,
-        where=where,
+        body=hook.without_secrets(request.body),
+        kind=hook.kind,
+        where=hook.where,
     )
 
 

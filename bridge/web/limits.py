@@ -1,0 +1,204 @@
+"""Limits in front of everything: a request is bounded before anybody asks who sent it or what it says."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MIB = 1024 * 1024
+HEADER_BYTES = 32 * 1024
+MOST_FIELDS = 100
+MOST_ADDRESS = 8 * 1024
+BODY_SECONDS = 30.0
+MOST_REQUESTS = 1000
+MOST_HELD = 64 * MIB
+RETRY_AFTER = "5"
+
+_LISTS = ("/v3/", "/v2/", "/api/kobo/")
+"""Where a batch of actions may come in."""
+
+
+class Refused(Exception):  # noqa: N818
+    """A request went past a limit while its body was read; it has been told so."""
+
+
+@dataclass(slots=True)
+class Use:
+    """What is worked on, and how many bytes of it are in memory."""
+
+    requests: int = 0
+    held: int = 0
+
+
+class Limits:
+    """Bounds a request before anybody looks at it: header fields, address, body bytes as they come and their time.
+
+    `requests` are worked on at once, and `held` bytes of their bodies are in memory; who comes then is told to come
+    back. One peer address may use half of either, so that nobody keeps all others out. `body` is in bytes, `list_body`
+    for the Pocket API, `body_seconds` from the header to the last byte.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        body: int = MIB,
+        list_body: int = 5 * MIB,
+        body_seconds: float = BODY_SECONDS,
+        requests: int = MOST_REQUESTS,
+        held: int = MOST_HELD,
+    ) -> None:
+        self._app = app
+        self._body = body
+        self._list_body = list_body
+        self.body_seconds = body_seconds
+        self._requests = requests
+        self._most_held = held
+        self._all = Use()
+        self._by_peer: dict[str, Use] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        is_list = scope["path"].startswith(_LISTS)
+        most = self._list_body if is_list else self._body
+        peer = peer_of(scope.get("client"))
+        mine = self._by_peer.get(peer) or self._by_peer.setdefault(peer, Use())
+        self._all.requests += 1
+        mine.requests += 1
+        try:
+            refusal = self._refusal(scope, mine, most, address=HEADER_BYTES if is_list else MOST_ADDRESS)
+            if refusal:
+                await refusal(scope, receive, send)
+                return
+            due = asyncio.get_running_loop().time() + self.body_seconds
+            counted = _Counted(self, mine, most, due, scope, receive, send)
+            try:
+                with contextlib.suppress(Refused):
+                    await self._app(scope, counted.receive, counted.send)
+            finally:
+                self._all.held -= counted.taken
+                mine.held -= counted.taken
+        finally:
+            self._all.requests -= 1
+            mine.requests -= 1
+            if not mine.requests:
+                self._by_peer.pop(peer, None)
+
+    def holds(self, mine: Use, size: int) -> bool:
+        """Counts bytes of a body; False when they are too many with what is there already."""
+        self._all.held += size
+        mine.held += size
+        # The largest body is taken from anybody.
+        return self._all.held <= self._most_held and mine.held <= max(self._most_held // 2, self._list_body)
+
+    def _refusal(self, scope: Scope, mine: Use, most: int, *, address: int) -> Response | None:
+        if self._all.requests > self._requests or mine.requests > max(self._requests // 2, 1):
+            return _busy()
+        if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > address:
+            return _answer(414, f"an address may have {address} bytes; send more in a body")
+        return _refused_fields(scope["headers"], most)
+
+
+@dataclass(slots=True)
+class _Counted:
+    """One request's way in and out: its body is counted as it comes, and refused before it is whole."""
+
+    limits: Limits
+    mine: Use
+    most: int
+    due: float
+    scope: Scope
+    receive_from: Receive
+    send_to: Send
+    taken: int = 0
+    complete: bool = False
+    refused: bool = False
+
+    async def receive(self) -> Message:
+        if self.complete:
+            return await self.receive_from()
+        try:
+            async with asyncio.timeout_at(self.due):
+                message = await self.receive_from()
+        except TimeoutError:
+            await self._refuse(_answer(408, f"the body was not complete within {self.limits.body_seconds:g} seconds"))
+        self.complete = not message.get("more_body", False)
+        size = len(message.get("body", b""))
+        self.taken += size
+        holds = self.limits.holds(self.mine, size)
+        if self.taken > self.most:
+            await self._refuse(_answer(413, f"a body may have {self.most} bytes"))
+        if not holds:
+            await self._refuse(_busy())
+        return message
+
+    async def send(self, message: Message) -> None:
+        if not self.refused:
+            await self.send_to(message)
+
+    async def _refuse(self, answer: Response) -> NoReturn:
+        # Said from here, before anything else makes a 500 of the exception.
+        await answer(self.scope, self.receive_from, self.send_to)
+        self.refused = True
+        raise Refused
+
+
+def peer_of(client: Sequence[object] | None) -> str:
+    """Who is counted as one: an address, or for IPv6 its network, which one house has for itself.
+
+    >>> peer_of(("192.0.2.7", 4711)), peer_of(("2001:db8:1:2:3::4", 4711))
+    ('192.0.2.7', '2001:db8:1:2::')
+    """
+    host = str(client[0]) if client else ""
+    if ":" not in host:
+        return host
+    try:
+        address = ipaddress.IPv6Address(host.partition("%")[0])
+    except ValueError:
+        return host
+    return str(address.ipv4_mapped or ipaddress.IPv6Address(int(address) >> 64 << 64))
+
+
+def _refused_fields(fields: Sequence[tuple[bytes, bytes]], most: int) -> Response | None:
+    if len(fields) > MOST_FIELDS:
+        return _answer(431, f"more than {MOST_FIELDS} header fields")
+    framing: list[bytes] = []
+    size = hosts = length = 0
+    for name, value in fields:
+        size += len(name) + len(value)
+        if name == b"host":
+            hosts += 1
+        elif name == b"content-length":
+            framing.append(name)
+            length = int(value) if value.isdigit() and len(value) < 20 else 0
+        elif name == b"transfer-encoding":
+            framing.append(name)
+    if size > HEADER_BYTES:
+        return _answer(431, f"more than {HEADER_BYTES} bytes of header fields")
+    if len(framing) > 1 or hosts > 1:
+        # A proxy may have gone by the one and we by the other: what follows could be anybody's.
+        return _answer(400, "a request has one Host, and one of Content-Length or Transfer-Encoding")
+    if length > most:
+        return _answer(413, f"a body may have {most} bytes")
+    return None
+
+
+def _answer(status: int, error: str) -> Response:
+    # Clients of the Pocket API read its error from headers, whoever answers.
+    pocket = {"X-Source": "Pocket", "X-Error": error, "X-Error-Code": "130"}
+    return JSONResponse({"error": error}, status, headers={"Connection": "close", **pocket})
+
+
+def _busy() -> Response:
+    answer = _answer(503, "too many requests at once; nothing was kept, send it again")
+    answer.headers["Retry-After"] = RETRY_AFTER
+    return answer
