@@ -282,7 +282,8 @@ class Store:
         await self._database.write(lambda tx: subscriptions.add(tx, new, now))
 
     async def unsubscribe(self, account: str, url: str) -> int | None:
-        return await self._database.write(lambda tx: subscriptions.remove(tx, account, url))
+        now = self._clock()
+        return await self._database.write(lambda tx: subscriptions.remove(tx, account, url, now))
 
     async def backlogs(self) -> Sequence[Backlog]:
         now = self._clock()

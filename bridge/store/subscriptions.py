@@ -31,16 +31,16 @@ def add(tx: Tx, new: Sequence[Subscription], now: float) -> None:
             raise Conflict(f"{one.account} has a feed of that address or name already: {one.name}, {one.url}")
 
 
-def remove(tx: Tx, account: str, url: str) -> int | None:
-    """What waits for its day is given up. Answers how many entries that were, None when there is no such feed."""
+def remove(tx: Tx, account: str, url: str, now: float) -> int | None:
+    """What waits for a later day is given up. Answers how many entries that were, None when there is no such feed."""
     sql = "DELETE FROM subscription WHERE account = ? AND url = ? RETURNING name"
     row = tx.execute(sql, (account, url)).fetchone()
     if row is None:
         return None
     return tx.execute(
         "UPDATE arrival SET state = 'parked', reason = ?"
-        " WHERE state = 'new' AND source = 'feed' AND account = ? AND channel = ?",
-        (GIVEN_UP, account, row[0]),
+        " WHERE state = 'new' AND source = 'feed' AND account = ? AND channel = ? AND due > ?",
+        (GIVEN_UP, account, row[0], now),
     ).rowcount
 
 

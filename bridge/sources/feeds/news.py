@@ -20,14 +20,19 @@ from bridge.sources.feeds.entry import Entry
 EVERYTHING = Start(kind="all")
 
 _LONGEST_ID = 1000
+_RECENT = 20
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """`fresh`: entries to take, oldest first, each with its keys. `seen`: further keys to remember with them."""
+    """`fresh`: entries to take, oldest first, each with its keys. `seen`: further keys to remember with them.
+
+    `renamed`: how many entries are known by their address and came under an id that is not.
+    """
 
     fresh: tuple[tuple[Entry, tuple[str, ...]], ...]
     seen: tuple[str, ...]
+    renamed: int = 0
 
 
 NOTHING = News((), ())
@@ -45,17 +50,28 @@ def news(entries: Sequence[Entry], known: AbstractSet[str], start: Start = EVERY
     remembered = set(known)
     unknown: list[tuple[Entry, tuple[str, ...]]] = []
     seen = sorted(marks - known)
+    renamed = 0
     for entry in _oldest_first(entries):
         keys = _keys(entry, shared)
         if remembered.isdisjoint(keys):
             unknown.append((entry, keys))
         else:
-            seen += [key for key in keys if key not in remembered]
+            learned = [key for key in keys if key not in remembered]
+            renamed += any(key.startswith("i:") for key in learned)
+            seen += learned
         remembered.update(keys)
     fresh = _taken(unknown, start)
     taken = {keys for _, keys in fresh}
     seen += [key for _, keys in unknown if keys not in taken for key in keys]
-    return News(tuple(fresh), tuple(seen))
+    return News(tuple(fresh), tuple(seen), renamed)
+
+
+def rhythm(entries: Iterable[Entry], now: float) -> tuple[float, float]:
+    """When the newest entry was published and how many seconds usually lie between two, as far as dates tell."""
+    dates = sorted({entry.published for entry in entries if 0 < entry.published <= now}, reverse=True)[:_RECENT]
+    if not dates:
+        return 0.0, 0.0
+    return dates[0], (dates[0] - dates[-1]) / (len(dates) - 1) if len(dates) > 2 else 0.0
 
 
 def _taken(unknown: list[tuple[Entry, tuple[str, ...]]], start: Start) -> Sequence[tuple[Entry, tuple[str, ...]]]:

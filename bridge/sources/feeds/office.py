@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from bridge.errors import ConfigError
 from bridge.link import tidy, tidy_tags, web_address
 from bridge.net import Door
 from bridge.ports import OWNER, Backlog, Inbox, Subscriptions
-from bridge.rules import READING, Feed, interval_of, start_of, too_often
+from bridge.rules import READING, Feed, interval_of, start_of
+from bridge.sources.feeds.doctor import Case, findings
 from bridge.sources.feeds.entry import Entry
+from bridge.sources.feeds.exchange import Exchange
 from bridge.sources.feeds.look import Found, Several, found
 from bridge.sources.feeds.news import news
-from bridge.sources.feeds.registry import Follower, Registry
+from bridge.sources.feeds.registry import Follower, Registry, check
 from bridge.sources.feeds.source import Feeds
 from bridge.sources.feeds.state import FeedState, describe
 
@@ -48,7 +50,14 @@ class Office:
 
     def commands(self) -> Mapping[str, Callable[..., Awaitable[Any]]]:
         """By the names they have at the desk."""
-        return {"feeds": self.list, "feeds-add": self.add, "feeds-remove": self.remove}
+        return {
+            "feeds": self.list,
+            "feeds-add": self.add,
+            "feeds-remove": self.remove,
+            "feeds-release": self.release,
+            "feeds-doctor": self.doctor,
+            **Exchange(self._registry).commands(),
+        }
 
     async def list(self, account: str = OWNER) -> Plain:
         """Each feed of the account with how it is: those of the file first."""
@@ -130,10 +139,7 @@ class Office:
         return tuple(dict.fromkeys(to))
 
     def _check(self, account: str, wish: Feed) -> None:
-        if "@" in wish.url.split("/")[2]:
-            raise ConfigError("the address holds a password: write the feed into the rule file, with “auth”")
-        if too_often(wish.url, wish.interval):
-            raise ConfigError("an interval shorter than 5m is not polite: sites ban readers for that")
+        check(wish)
         if following := self._registry.following(account, wish.url):
             raise ConfigError(f"you follow it already: {self._called(following)}")
         if wish.name and any(wish.name.lower() == one.feed.name.lower() for one in self._registry.of(account)):
@@ -187,6 +193,32 @@ class Office:
         given_up = await self._registry.remove(follower)
         return {"name": follower.feed.name, "url": follower.feed.url, "given_up": given_up}
 
+    async def release(self, what: str, account: str = OWNER) -> Plain:
+        """What waits of a feed comes now."""
+        follower = self._registry.find(account, what)
+        return {
+            "name": follower.feed.name,
+            "released": await self._subscriptions.hurry(account, follower.feed.name),
+        }
+
+    async def doctor(self, account: str = OWNER) -> Plain:
+        """What is wrong with which feed since when, and what mends it."""
+        await self._registry.restore()
+        now = self._clock()
+        waiting = {one.name: one for one in await self._subscriptions.backlogs() if one.account == account}
+        rows = []
+        for follower in self._registry.of(account):
+            feed = follower.feed
+            case = Case(
+                follower=follower,
+                state=FeedState.of(await self._inbox.cursor(follower.channel)),
+                backlog=waiting.get(feed.name),
+                missing=tuple(name for name in feed.to if name not in (READING, *self._connections())),
+                file=self._file,
+            )
+            rows.append({"name": feed.name, "url": feed.url, "findings": list(map(asdict, findings(case, now)))})
+        return {"feeds": rows, "account": account}
+
 
 def _condition(state: FeedState) -> Plain:
     return {
@@ -198,6 +230,9 @@ def _condition(state: FeedState) -> Plain:
         "error": state.last_error,
         "remark": state.remark,
         "moved": state.moved,
+        "failing_since": state.failing_since or None,
+        "newest": state.newest or None,
+        "rhythm": state.rhythm or None,
     }
 
 

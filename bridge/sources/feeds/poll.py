@@ -17,7 +17,7 @@ from bridge.errors import Conflict, FetchError, SourceError, StoreError
 from bridge.net import Answer, Door
 from bridge.ports import Arrival, Cursor, Inbox, Key
 from bridge.sources.feeds.entry import Document
-from bridge.sources.feeds.news import EVERYTHING, News, news, questions
+from bridge.sources.feeds.news import EVERYTHING, News, news, questions, rhythm
 from bridge.sources.feeds.pace import Limits, Progress, queued
 from bridge.sources.feeds.reader import Reader
 from bridge.sources.feeds.reading import arrival
@@ -28,6 +28,9 @@ BEGINNINGS = 3
 """So often a feed is asked again for a whole first document, before it is begun with a damaged one."""
 
 AT_ONCE = 50
+
+FEW = 3
+"""Entries that may get new ids without a word about it."""
 
 ACCEPT = {
     "Accept": "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
@@ -46,6 +49,7 @@ class Taken:
     arrivals: Sequence[Arrival]
     seen: Sequence[str]
     progress: Progress
+    renamed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +164,7 @@ class Poller:
         if document.complete:
             after = after.validated_by(answer.headers, answer.url)
         fresh = max((len(one.arrivals) for one in taken), default=0)
+        after = _with_habits(after, document, taken, self._clock())
         return Outcome(after, f"{fresh} new of {len(document.entries)}", taken)
 
     async def take(self, follower: Follower, document: Document, *, whole: bool = True) -> Taken | None:
@@ -180,7 +185,7 @@ class Poller:
             arrival(follower, entry, keys[0], due) for (entry, keys), due in zip(found.fresh, dues, strict=True)
         ]
         others = [key for _, keys in found.fresh for key in keys[1:]]
-        return Taken(follower, arrivals, [*others, *found.seen], after)
+        return Taken(follower, arrivals, [*others, *found.seen], after, found.renamed)
 
     def _failure(self, channel: Channel, state: FeedState, problem: FetchError | SourceError) -> Outcome:
         wish = problem.retry_after if isinstance(problem, SourceError) else None
@@ -232,6 +237,18 @@ def moved_to(answer: Answer) -> str:
     """Where the address leads for good; empty when it leads nowhere else."""
     for_good = answer.hops and all(status in _FOR_GOOD for status, _ in answer.hops)
     return answer.url if for_good else ""
+
+
+def _with_habits(state: FeedState, document: Document, taken: Sequence[Taken], now: float) -> FeedState:
+    newest, usual = rhythm(document.entries, now)
+    met = now if any(one.arrivals for one in taken) else 0.0
+    churned = any(one.renamed > max(FEW, len(document.entries) / 2) for one in taken)
+    return replace(
+        state,
+        newest=newest or met or state.newest,
+        rhythm=usual or state.rhythm,
+        churned=now if churned else state.churned,
+    )
 
 
 def _fingerprint(body: bytes) -> str:

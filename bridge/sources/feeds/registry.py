@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bridge.errors import ConfigError, Conflict, InvalidArrival
 from bridge.link import canonical, host, tidy
 from bridge.ports import OWNER, Subscription, Subscriptions
-from bridge.rules import Feed, start_of
+from bridge.rules import Feed, start_of, too_often
 
 LONGEST_NAME = 60
+
+_WITH_PASSWORD = re.compile(r"[a-zA-Z]+:[/\\]*[^/\\?#]*@")
 
 _KEPT = ("tags", "interval", "to", "categories", "at_once", "per_day")
 
@@ -89,6 +93,8 @@ class Registry:
         self._in_file = tuple(declared)
         self._by_hand: tuple[Follower, ...] = ()
         self._followers: tuple[Follower, ...] = ()
+        self._places: Mapping[tuple[str, str], Follower] = {}
+        self._spellings: Mapping[str, str] = {}
         self._arrange()
 
     def __iter__(self) -> Iterator[Follower]:
@@ -110,32 +116,26 @@ class Registry:
     def find(self, account: str, what: str) -> Follower:
         """By name, in any case, or by address. Raises ConfigError with the names there are."""
         mine = self.of(account)
-        for follower in mine:
-            if what == follower.feed.url or tidy(what).lower() == follower.feed.name.lower():
-                return follower
-        wanted = _canonical(what)
-        for follower in mine:
-            if wanted and wanted == canonical(follower.feed.url):
-                return follower
-        names = ", ".join(follower.feed.name for follower in mine[:20]) or "none yet"
-        raise ConfigError(f"there is no feed “{what[:80]}”; there are: {names}")
+        named = [follower for follower in mine if tidy(what).lower() == follower.feed.name.lower()]
+        if found := next(iter(named), None) or self.following(account, what):
+            return found
+        names = [follower.feed.name for follower in mine]
+        close = difflib.get_close_matches(what, names, 3) or names[:20]
+        raise ConfigError(f"there is no feed “{what[:80]}”; there are: {', '.join(close) or 'none yet'}")
 
     def following(self, account: str, url: str) -> Follower | None:
         """Who of the account follows this address already."""
-        wanted = _canonical(url)
-        return next((one for one in self.of(account) if canonical(one.feed.url) == wanted), None)
+        return self._places.get((account, _canonical(url)))
 
     def spelling(self, url: str) -> str:
         """The address as others who follow it have written it: it is polled once for all."""
-        wanted = _canonical(url)
-        urls = (channel.url for channel in self.channels.values())
-        return next((known for known in urls if canonical(known) == wanted), url)
+        return self._spellings.get(_canonical(url), url)
 
-    def free_name(self, account: str, title: str, url: str, taken: Iterable[str] = ()) -> str:
+    def free_name(self, account: str, title: str, url: str) -> str:
         """A short name that none of the account's feeds has: made of the title, or of the host."""
-        words = re.sub(r"[^\w.]+", "-", title.lower()).strip("-._")[:LONGEST_NAME].strip("-._")
+        words = re.sub(r"[^\w.]+", "-", re.sub(r"['’]", "", title.lower())).strip("-._")[:LONGEST_NAME].strip("-._")
         wished = words or host(url).removeprefix("www.")
-        return _free(wished, {*taken, *(follower.feed.name.lower() for follower in self.of(account))})
+        return free(wished, {follower.feed.name.lower() for follower in self.of(account)})
 
     async def add(self, account: str, feeds: Sequence[Feed]) -> None:
         """All of them or none. Raises ConfigError when the account has such an address or name already."""
@@ -160,10 +160,12 @@ class Registry:
             if (one.account, canonical(one.feed.url)) in declared:
                 continue
             taken = {name for account, name in names if account == one.account}
-            name = _free(one.feed.name, taken)
+            name = free(one.feed.name, taken)
             names.add((one.account, name.lower()))
             followers.append(one if name == one.feed.name else replace(one, feed=replace(one.feed, name=name)))
         self._followers = tuple(followers)
+        self._places = {(one.account, canonical(one.feed.url)): one for one in followers}
+        self._spellings = {canonical(one.feed.url): one.feed.url for one in reversed(followers)}
         channels: defaultdict[str, list[Follower]] = defaultdict(list)
         for one in self._followers:
             channels[one.channel].append(one)
@@ -171,7 +173,16 @@ class Registry:
         self.changed.set()
 
 
-def _free(wished: str, taken: set[str]) -> str:
+def check(feed: Feed) -> None:
+    """Raises ConfigError for what only the rule file may say, and for what would get us banned."""
+    if _WITH_PASSWORD.match(feed.url):
+        raise ConfigError("the address holds a password: write the feed into the rule file, with “auth”")
+    if too_often(feed.url, feed.interval):
+        raise ConfigError("an interval shorter than 5m is not polite: sites ban readers for that")
+
+
+def free(wished: str, taken: AbstractSet[str]) -> str:
+    """The name, with a number behind it where it is taken (in any case)."""
     name, number = wished, 1
     while name.lower() in taken:
         number += 1

@@ -35,6 +35,8 @@ class FeedState:
     `etag` and `last_modified` are byte for byte what the address `validated` gave with the last complete document;
     `body` is the last document's fingerprint, `ttl` the pause it asks for, `remark` what was odd about it.
     `started`: the first document was taken as the feed's `start` says. `moved`: where the address leads for good.
+    `newest` is when the last entry was published, or met, `rhythm` the seconds that usually lie between two;
+    `churned`: when entries that were known last came under new ids.
     """
 
     validated: str = ""
@@ -48,6 +50,10 @@ class FeedState:
     last_ok: float = 0.0
     failures: int = 0
     last_error: str = ""
+    failing_since: float = 0.0
+    newest: float = 0.0
+    rhythm: float = 0.0
+    churned: float = 0.0
     remark: str = ""
     moved: str = ""
     gone: bool = False
@@ -76,10 +82,19 @@ class FeedState:
         )
 
     def succeeded(self, now: float, pause: float) -> FeedState:
-        return replace(self, polled=now, last_ok=now, next_poll=now + pause, failures=0, last_error="")
+        return replace(
+            self, polled=now, last_ok=now, next_poll=now + pause, failures=0, failing_since=0.0, last_error=""
+        )
 
     def failed(self, reason: str, now: float, pause: float) -> FeedState:
-        return replace(self, polled=now, next_poll=now + pause, failures=self.failures + 1, last_error=reason)
+        return replace(
+            self,
+            polled=now,
+            next_poll=now + pause,
+            failures=self.failures + 1,
+            failing_since=self.failing_since or now,
+            last_error=reason,
+        )
 
     def wait(self, now: float) -> float:
         """Seconds until the next poll. A clock that was set back does not make it longer."""
