@@ -104,9 +104,9 @@ def _set(trap: Trap) -> None:
     # In the unit: its SQL has run, the transaction is open.
     _after(core.inbox, "put", lambda call, _: trap(*(f"{door}: written, not committed" for door in _doors(call))))
     _after(core.inbox, "take", lambda *_: trap("intake: written, not committed"))
-    _after(core.outbox, "lease", lambda _, leased: trap(*["sender: lease written, not committed"] * bool(leased)))
-    _after(core.outbox, "settle", lambda *_: trap("sender: settled, not committed"))
-    _after(core.outbox, "expire", lambda *_: trap("start: leases taken back, not committed"))
+    _after(core.leases, "lease", lambda _, leased: trap(*["sender: lease written, not committed"] * bool(leased)))
+    _after(core.leases, "settle", lambda *_: trap("sender: settled, not committed"))
+    _after(core.leases, "expire", lambda *_: trap("start: leases taken back, not committed"))
     _after(core.reading_list, "apply", lambda *_: trap("list: changed, not committed"))
     _after(core.reports, "told", lambda *_: trap("reporter: written, not committed"))
 
@@ -117,7 +117,7 @@ def _set(trap: Trap) -> None:
     _before(store, "take", lambda _: trap("intake: read, not written"))
     _after(store, "take", lambda *_: trap("intake: committed"))
     _after(store, "lease", lambda _, leased: trap(*["sender: leased, not sent"] * bool(leased)))
-    _before(store, "settle", lambda _: trap("sender: sent, not settled"))
+    _before(store, "settle", lambda call: trap(*["sender: sent, not settled"] * bool(call["settled"])))
     _after(store, "settle", lambda *_: trap("sender: settled, not reported"))
     _before(store, "told", lambda _: trap("reporter: told, not written down"))
 
@@ -161,13 +161,14 @@ def _keep(journal: Journal) -> None:
 
     def leased(call: Mapping[str, Any], found: Sequence[Any]) -> None:
         for delivery in found:
-            journal(op="lease", phase="ok", id=delivery.id, lease=delivery.lease, where=call["connection"])
+            journal(op="lease", phase="ok", id=delivery.id, lease=delivery.lease, where=call["terms"].connection)
 
     def settled(call: Mapping[str, Any], _: object) -> None:
         for delivery, settlement in call["settled"]:
             journal(op="settle", phase="ok", id=delivery.id, lease=delivery.lease, state=settlement.state)
 
-    _after(store, "lease", leased)
+    for method in ("lease", "lease_unknown"):
+        _after(store, method, leased)
     _after(store, "settle", settled)
 
 
