@@ -62,6 +62,8 @@ LOG = r"""
 42  sendto(7<\x73\x6f\x63>, "\x6f\x6b", 2, 0, NULL, 0 <unfinished ...>
 41  <... fdatasync resumed>)            = 0
 42  <... sendto resumed>)               = 2
+42  write(7<\x73\x6f\x63\x6b\x65\x74\x3a\x5b\x38\x5d>, "\x6f\x6b", 2) = 2
+42  write(1<\x2f\x6c>, "\x6e\x6f", 2) = 2
 41  ftruncate(3<\x2f\x64\x2f\x61>, 512) = 0
 41  unlink("\x2f\x64\x2f\x61") = -1 ENOENT (No such file or directory)
 41  fsync(4<\x2f\x64>) = 0
@@ -75,6 +77,7 @@ def test_a_trace_is_read_in_the_order_in_which_things_were_certain(tmp_path: Pat
         Change("write", "a", 4096, b"hi"),
         Said(b"ok"),
         Change("sync", "a"),
+        Said(b"ok"),
         Change("cut", "a", 512),
         Change("sync folder"),
     ]

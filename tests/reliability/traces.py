@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-SENDS = ("sendto", "sendmsg")
+SENDS = ("sendto", "sendmsg", "sendmmsg")
 CHANGES = (
     *("creat", "open", "openat", "write", "writev", "pwrite64", "pwritev", "pwritev2", "fsync", "fdatasync"),
     *("sync_file_range", "truncate", "ftruncate", "fallocate", "unlink", "unlinkat", "rename", "renameat", "renameat2"),
@@ -25,6 +25,8 @@ _RESUMED = re.compile(r"<\.\.\. (\w+) resumed>(.*)")
 _CALL = re.compile(r"(\w+)\((.*)\) += (-?\d+)(?:<([^>]*)>)?.*")
 _TEXT = re.compile(r'"((?:\\x[0-9a-f]{2})*)"(\.\.\.)?')
 _FILE = re.compile(r"-?\w+<([^>]*)>")
+_SOCKET = "".join(f"\\x{byte:02x}" for byte in b"socket:")
+_SENT = re.compile(rf"(?:{'|'.join(SENDS)})\(|writev?\(\d+<{re.escape(_SOCKET)}")
 _UNFINISHED = " <unfinished ...>"
 _LONGEST = 4 * 1024 * 1024
 
@@ -72,13 +74,13 @@ def read(log: Path, folder: Path, names: Sequence[str]) -> Iterator[Change | Sai
             process, words = matched.groups()
             if resumed := _RESUMED.fullmatch(words):
                 begun = began.pop(process)
-                if not begun.startswith(SENDS):
+                if not _SENT.match(begun):
                     yield from _happened(begun + resumed[2], folder, names)
             elif words.endswith(_UNFINISHED):
                 began[process] = words.removesuffix(_UNFINISHED)
-                if words.startswith(SENDS):
+                if _SENT.match(words):
                     yield _said(words)
-            elif words.startswith(SENDS):
+            elif _SENT.match(words):
                 yield _said(words)
             else:
                 yield from _happened(words, folder, names)
