@@ -15,7 +15,7 @@ from bridge.rules._document import Block, Items, Node
 from bridge.rules._facts import FIELD, TYPES, number
 from bridge.rules._faults import wrong
 from bridge.rules._measures import Amount, Has, Hours, OfPage, Published, Range
-from bridge.rules._parts import SOURCES, Names, tag
+from bridge.rules._parts import SOURCES, Names, feed_named, tag
 from bridge.rules._patterns import LONGEST_PATTERN, Pattern, PatternFault, glob, regex
 from bridge.rules._times import clock, day, duration
 from bridge.rules._values import Reader, block, one_of, some, text
@@ -37,7 +37,7 @@ class Conditions:
     def __init__(self, names: Names) -> None:
         self._readers: dict[str, Reader[Clause]] = {
             "source": _clause(partial(_named, "source"), one_of(SOURCES, "source")),
-            "feed": _clause(partial(_named, "feed"), one_of(names.feeds, "feed", rank=1)),
+            "feed": _clause(partial(_named, "feed"), feed_named(names)),
             "hook": _clause(partial(_named, "hook"), text),
             "chat": _clause(partial(_named, "chat"), text),
             "account": _clause(partial(_named, "account"), text),

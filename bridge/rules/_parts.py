@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from bridge.errors import InvalidArrival
 from bridge.link import tidy, tidy_tags, web_address
@@ -69,6 +70,19 @@ def secret(node: Node, what: str) -> Mapping[str, str]:
     raise wrong(
         node, f"{what} says where the secret is, not what it is", "Write {env: NAME} or {file: PATH} in its place."
     )
+
+
+def feed_named(names: Names) -> Reader[str]:
+    """The name of a feed. One that stands nowhere in the file may have been added by hand, unless it looks like a
+    slip of the pen."""
+    known = one_of(names.feeds, "feed", rank=1)
+
+    def reader(node: Node, what: str) -> str:
+        value = text(node, what)
+        near = value in names.feeds or get_close_matches(value, names.feeds, 1, 0.8)
+        return known(node, what) if near else value
+
+    return reader
 
 
 def targets(names: Names) -> Reader[tuple[str, ...]]:

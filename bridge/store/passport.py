@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from bridge.ports import Passport, Report, Verdict
+from bridge.ports import OWNER, Passport, Report, Verdict
 from bridge.reading_list import ARCHIVED, DELETED
 from bridge.store import inbox, outbox, requests
 from bridge.store.sqlite import Tx
@@ -22,7 +22,7 @@ def passport(tx: Tx, account: str, canonical: str, given: str) -> Passport:
         sightings=_sightings(tx, link),
         deliveries=_deliveries(tx, link),
         refused=_arrivals(tx, account, given, "parked"),
-        marked=_marked(tx, canonical),
+        marked=_marked(tx, account, canonical),
         waiting=_arrivals(tx, account, given, "new"),
         item=_item(tx, account, canonical),
     )
@@ -75,16 +75,18 @@ def _arrivals(tx: Tx, account: str, given: str, state: str) -> list[dict[str, An
     spellings = {given, json.dumps(given)[1:-1], given.replace("/", "\\/")}
     clause = " OR ".join(["instr(raw, ?) > 0"] * len(spellings))
     rows = tx.execute(
-        "SELECT id, source, channel, received, reason FROM arrival"
+        "SELECT id, source, channel, received, due, reason FROM arrival"
         f" WHERE state = ? AND account = ? AND ({clause}) ORDER BY id LIMIT 20",
         (state, account, *spellings),
     ).fetchall()
-    return [dict(zip(("id", "source", "channel", "received", "reason"), row, strict=True)) for row in rows]
+    return [dict(zip(("id", "source", "channel", "received", "due", "reason"), row, strict=True)) for row in rows]
 
 
-def _marked(tx: Tx, canonical: str) -> list[dict[str, Any]]:
+def _marked(tx: Tx, account: str, canonical: str) -> list[dict[str, Any]]:
     sql = "SELECT scope, since FROM seen WHERE key = ? AND arrival IS NULL ORDER BY since"
-    return [{"scope": scope, "since": since} for scope, since in tx.execute(sql, (f"l:{canonical}",)).fetchall()]
+    feeds = "feed:" if account == OWNER else f"feed@{account}:"
+    rows = tx.execute(sql, (f"l:{canonical}",)).fetchall()
+    return [{"scope": scope, "since": since} for scope, since in rows if scope.startswith(feeds)]
 
 
 def report(tx: Tx, arrival: int, reference: str) -> Report | None:

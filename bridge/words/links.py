@@ -54,16 +54,30 @@ def _passport(answer: Data, now: float) -> Iterator[str]:
     if answer["since"] is None:
         yield f"  {_unsighted(answer.get('item'))}"
     for arrival in answer["waiting"]:
-        yield f"  {moment(arrival['received'])}  arrived from {_origin(arrival)}; not read yet"
+        yield f"  {moment(arrival['received'])}  arrived from {_origin(arrival)}; {_put_off(arrival, now)}"
     for arrival in answer["refused"]:
         yield f"  {moment(arrival['received'])}  arrived from {_origin(arrival)}"
         yield f"{'':23}-> {red('not saved')}: {arrival['reason']}"
     for mark in answer["marked"]:
-        yield f"  {moment(mark['since'])}  known from {mark['scope']}, not saved: it was there before the feed's start"
+        feed = mark["scope"].partition(":")[2]
+        yield f"  {moment(mark['since'])}  known from feed {feed}, not saved: it was there before the feed's start"
+    if len(feeds := _feeds(answer)) > 1:
+        yield f"  one link, in {len(feeds)} feeds: {', '.join(feeds)}"
     for sighting in answer["sightings"]:
         yield from _sighting(sighting)
     for delivery in answer["deliveries"]:
         yield from _delivery(delivery, now)
+
+
+def _feeds(answer: Data) -> Sequence[str]:
+    """The names of the feeds it came through."""
+    return list(dict.fromkeys(seen["channel"] for seen in answer["sightings"] if seen["source"] == "feed"))
+
+
+def _put_off(arrival: Data, now: float) -> str:
+    if arrival.get("due", 0.0) <= now:
+        return "not read yet"
+    return f"it waits until {moment(arrival['due'])}: its feed has more than it may give at once"
 
 
 def _unsighted(item: Data | None) -> str:

@@ -151,7 +151,12 @@ BROKEN = [
     ),
     (rule("if: {site: arxiv.org}"), "3:10", "unknown key “site”", "Did you mean “domain”?"),
     (rule("if: {source: feeds}"), "3:18", "there is no source “feeds”", "Did you mean “feed”?"),
-    (rule("if: {feed: lwn}"), "3:16", "there is no feed “lwn”", "None is known here yet"),
+    (
+        rule("if: {feed: linux-new}") + "feeds: [{name: linux-news, url: https://x.example/}]",
+        "3:16",
+        "there is no feed “linux-new”",
+        "Did you mean “linux-news”?",
+    ),
     (
         rule("if: {domain: '*.arxiv.org'}"),
         "3:18",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +19,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import ConfigError, SourceError
-from bridge.link import tidy, tidy_tags
+from bridge.intake import Intake
+from bridge.link import Sighting, canonical, tidy, tidy_tags
 from bridge.net import Net
 from bridge.ports import Arrival
-from bridge.rules import Feed, Start
+from bridge.rules import EMPTY, Feed, Start, decide, load
 from bridge.sources.feeds.doctor import Case, findings
 from bridge.sources.feeds.office import Office
 from bridge.sources.feeds.opml import Outline, opml, outlines
@@ -27,9 +31,10 @@ from bridge.sources.feeds.pace import Limits, Progress, queued
 from bridge.sources.feeds.registry import Follower, Registry
 from bridge.sources.feeds.source import Feeds, read
 from bridge.sources.feeds.state import FeedState
+from bridge.store import migrations
 from bridge.store.core import Store
-from bridge.store.migrations import migrate
 from bridge.words import feeds as words
+from bridge.words import links
 from tests.conftest import Clock
 from tests.sources.feed_site import Site, a_site, item, rss
 
@@ -361,22 +366,20 @@ async def test_what_a_secret_opens_is_for_its_account_alone(desk: Desk) -> None:
     assert all("s3cret" not in arrival.raw for arrival in await desk.store.due(10))
 
 
-async def test_state_of_the_version_before_is_taken_over(desk: Desk) -> None:
-    """A feed that had begun before accounts could follow feeds goes on; see 0002_feeds.sql."""
+async def test_a_feed_goes_on_that_had_begun_before_accounts_could_follow_feeds(desk: Desk, tmp_path: Path) -> None:
     old = FeedState(started=True, polled=1.0, next_poll=2.0).text
-
-    def unit(tx: Any) -> None:
-        tx.execute("DROP TABLE subscription")
-        tx.execute("DELETE FROM schema_version WHERE version > 1")
-        tx.execute("DROP INDEX arrival_feed")
-        tx.execute("INSERT INTO progress (scope, value) VALUES (?, ?)", (f"feed:{desk.site.url()}", old))
-        tx.execute("INSERT INTO seen (scope, key, since) VALUES (?, 'i:id-1', 0)", (f"feed:{desk.site.url()}",))
-        migrate(tx)
-
-    await desk.store._database.write(unit)
+    with contextlib.closing(sqlite3.connect(tmp_path / "old.db")) as before:
+        before.executescript((resources.files(migrations) / "0001_first.sql").read_text())
+        before.execute("CREATE TABLE schema_version (version INTEGER NOT NULL)")
+        before.execute("INSERT INTO schema_version VALUES (1)")
+        before.execute("INSERT INTO progress (scope, value) VALUES (?, ?)", (f"feed:{desk.site.url()}", old))
+        before.execute("INSERT INTO seen (scope, key, since) VALUES (?, 'i:id-1', 0)", (f"feed:{desk.site.url()}",))
+        before.commit()
+    desk.store = await Store.open(tmp_path / "old.db", desk.clock)
     await desk.open(line(desk.site.url()))
     await desk.poll()
     assert await desk.arrived() == ["Entry 2", "Entry 3"]
+    await desk.store.close()
 
 
 # -- never a flood -------------------------------------------------------------------------------------------------
@@ -580,3 +583,49 @@ async def test_the_list_and_the_doctor_speak_in_columns_and_sentences(desk: Desk
     told = click.unstyle("\n".join(words.examined(await desk.ask("feeds-doctor"), now=desk.clock())))
     assert "wrong  news: answered 500" in told
     assert "0 of 1 feed are well" in told
+
+
+# -- why -----------------------------------------------------------------------------------------------------------
+
+
+async def passport(desk: Desk, url: str) -> str:
+    found = asdict(await desk.store.passport("me", canonical(url), url))
+    for sighting in found["sightings"]:
+        sighting["rules"] = []
+    return click.unstyle("\n".join(links.passport(found, now=desk.clock())))
+
+
+async def test_one_link_in_several_feeds_is_one_link_that_names_them_all(desk: Desk) -> None:
+    for path in ("/a", "/b", "/c"):
+        desk.site.put(rss(item(1, guid=path)), path=path)
+    await desk.add("/a", name="first", start="all", tags=["one"])
+    await desk.add("/b", name="second", start="all", tags=["two"])
+    await desk.add("/c", name="third")
+    intake = Intake(desk.store, {"feed": read}, EMPTY)
+    assert await intake.step() == 2
+    told = await passport(desk, "https://news.example/1")
+    assert "one link, in 2 feeds: first, second" in told
+    assert f"known from feed {desk.site.url('/c')}, not saved" in told
+    assert (await desk.store.counts())["deliveries"] == {"reading": {"pending": 1}}
+    [delivery] = (await desk.store.passport("me", "https://news.example/1", "")).deliveries
+    assert delivery["tags"] == ["one", "two"]
+    assert (await desk.store.passport("bob", "https://news.example/1", "")).marked == []
+
+
+async def test_why_tells_until_when_an_entry_waits(desk: Desk) -> None:
+    await desk.add(start="all", at_once=1)
+    assert "it waits until" in await passport(desk, "https://news.example/3")
+    assert "its feed has more than it may give at once" in await passport(desk, "https://news.example/3")
+    assert "not read yet" in await passport(desk, "https://news.example/1")
+
+
+async def test_a_feed_s_destinations_stand_in_for_the_default_and_rules_may_say_otherwise(desk: Desk) -> None:
+    text = """
+destinations: {kobo: {type: pocket}, late: {type: pocket}}
+rules:
+  - {name: long, if: {title: Entry 2}, then: {to: late}}
+"""
+    await desk.add(start="all", to=["kobo"])
+    await Intake(desk.store, {"feed": read}, load(text, name="rules.yaml")).step()
+    assert (await desk.store.counts())["deliveries"] == {"kobo": {"pending": 2}, "late": {"pending": 1}}
+    assert decide(EMPTY, Sighting.of("https://a.example/", source="feed", to=("gone",))).to == ("reading",)
