@@ -123,6 +123,11 @@ class Inbox(Protocol):
         """
         ...
 
+    async def move(self, moves: Sequence[tuple[Cursor, str | None]]) -> AbstractSet[str]:
+        """Each cursor whose value still is what stands beside it is moved, all in one unit, durable as with `put`.
+        Answers the scopes of the others."""
+        ...
+
     async def known(self, scope: str, values: Sequence[str]) -> AbstractSet[str]:
         """Those of `values` that are still remembered in `scope`."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Self
@@ -62,12 +62,12 @@ class FeedState:
     def of(cls, cursor: str | None) -> Self:
         """What `text` made. Fields of a later version are ignored."""
         kept = json.loads(cursor) if cursor else {}
-        names = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in kept.items() if name in names})
+        return cls(**{name: value for name, value in kept.items() if name in cls.__dataclass_fields__})
 
     @property
     def text(self) -> str:
-        return json.dumps({name: value for name, value in asdict(self).items() if value}, ensure_ascii=False)
+        kept = {name: value for name in self.__dataclass_fields__ if (value := getattr(self, name))}
+        return json.dumps(kept, ensure_ascii=False)
 
     def validators(self, url: str) -> dict[str, str]:
         """For a conditional request; empty for any address but the one that gave them."""
