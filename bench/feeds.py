@@ -27,6 +27,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 ROOT = Path(__file__).resolve().parents[1]
 ENTRIES = 30
@@ -53,13 +54,15 @@ def document(number: int) -> bytes:
         )
 
     items = "".join(entry(n) for n in range(ENTRIES))
-    return f"<?xml version='1.0'?><rss version='2.0'><channel><title>Site {number}</title>{items}</channel></rss>".encode()
+    return (
+        f"<?xml version='1.0'?><rss version='2.0'><channel><title>Site {number}</title>{items}</channel></rss>".encode()
+    )
 
 
 class Publisher(asyncio.Protocol):
     """Answers /NUMBER; 304 to its own tag. /mode/changed: from now on every tag is another one."""
 
-    feeds: dict[int, bytes] = {}
+    feeds: ClassVar[dict[int, bytes]] = {}
     changed = False
     answered = 0
 
@@ -104,7 +107,10 @@ class Site:
     hosts: int
 
     def urls(self, feeds: int = 0) -> list[str]:
-        return [f"http://127.0.{n % self.hosts // 250}.{n % self.hosts % 250 + 1}:{self.port}/{n}" for n in range(feeds or self.feeds)]
+        return [
+            f"http://127.0.{n % self.hosts // 250}.{n % self.hosts % 250 + 1}:{self.port}/{n}"
+            for n in range(feeds or self.feeds)
+        ]
 
     def mode(self, name: str) -> None:
         urllib.request.urlopen(f"http://127.0.0.1:{self.port}/mode/{name}").close()
@@ -157,7 +163,10 @@ class Stopwatch:
 
     def tell(self, name: str) -> None:
         seconds, cpu = time.perf_counter() - self._time, spent() - self._cpu
-        print(json.dumps({"name": name, "feeds": self._feeds, "seconds": seconds, "cpu": cpu, "memory": memory()}), flush=True)
+        print(
+            json.dumps({"name": name, "feeds": self._feeds, "seconds": seconds, "cpu": cpu, "memory": memory()}),
+            flush=True,
+        )
 
 
 def spent() -> float:
@@ -197,7 +206,8 @@ async def bridge(site: Site, folder: Path, rounds: int) -> None:
     store = await Store.open(folder / "bridge.db", clock)
     net = Net(allow_nets=["127.0.0.0/8"])
     followers = [
-        Follower(feed=Feed(url=url, name=str(n), start=start_of("all"), at_once=ENTRIES)) for n, url in enumerate(site.urls())
+        Follower(feed=Feed(url=url, name=str(n), start=start_of("all"), at_once=ENTRIES))
+        for n, url in enumerate(site.urls())
     ]
     registry = Registry(store, followers)
     feeds = Feeds(store, net, registry, clock=clock, chance=random.random)
@@ -208,7 +218,7 @@ async def bridge(site: Site, folder: Path, rounds: int) -> None:
         begun, watch = clock(), Stopwatch(site.feeds)
         running = asyncio.create_task(feeds.run())
         while not await _all_polled(store, feeds, begun):
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.2)
         watch.tell(name)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
@@ -303,12 +313,32 @@ def peers(site: Site, python: str, folder: Path, rounds: int) -> Iterator[tuple[
 
     def script(text: str, where: str, asked: Site, **more: object) -> str:
         (folder / where).mkdir()
-        return text.format(root=str(ROOT), site=(asked.port, asked.feeds, asked.hosts), rounds=rounds, folder=str(folder / where), **more)
+        return text.format(
+            root=str(ROOT),
+            site=(asked.port, asked.feeds, asked.hosts),
+            rounds=rounds,
+            folder=str(folder / where),
+            **more,
+        )
 
-    yield "bridge", [sys.executable, "-m", "bench.feeds", "--poll", json.dumps([site.port, site.feeds, site.hosts]), "--rounds", str(rounds)]
+    yield (
+        "bridge",
+        [
+            sys.executable,
+            "-m",
+            "bench.feeds",
+            "--poll",
+            json.dumps([site.port, site.feeds, site.hosts]),
+            "--rounds",
+            str(rounds),
+        ],
+    )
     if python and not _lacks(python, "reader"):
         for workers in (1, 10):
-            yield f"reader, {workers} worker{'s' * (workers > 1)}", [python, "-c", script(READER, f"reader{workers}", site, workers=workers)]
+            yield (
+                f"reader, {workers} worker{'s' * (workers > 1)}",
+                [python, "-c", script(READER, f"reader{workers}", site, workers=workers)],
+            )
     if python and not _lacks(python, "feed2exec"):
         yield "feed2exec", [python, "-c", script(FEED2EXEC, "feed2exec", few)]
     if shutil.which("newsboat"):
@@ -328,13 +358,23 @@ def compare(site: Site, python: str, rounds: int) -> None:
         for name, command in peers(site, python, Path(folder), rounds):
             results[name] = measured(command, rounds)
             print("\n".join(_rows(name, results[name])), flush=True)
-    reader = min((rows for name, rows in results.items() if name.startswith("reader")), key=lambda rows: _cpu(rows["304"]), default=None)
+    reader = min(
+        (rows for name, rows in results.items() if name.startswith("reader")),
+        key=lambda rows: _cpu(rows["304"]),
+        default=None,
+    )
     if reader:
         ours = results["bridge"]
         fastest = min(rows["first"][0].seconds for name, rows in results.items() if name.startswith("reader"))
-        print(f"\nfeeds per CPU second at 304, times reader's best: {_cpu(reader['304']) / _cpu(ours['304']):.1f} (target 5)")
-        print(f"first poll in wall time, times faster than reader's best: {fastest / ours['first'][0].seconds:.1f} (target 1.5)")
-        print(f"same body under other headers, times the CPU of a 304: {_cpu(ours['same body']) / _cpu(ours['304']):.1f}; of a first poll: {_cpu(ours['same body']) / _cpu(ours['first']):.3f}")
+        print(
+            f"\nfeeds per CPU second at 304, times reader's best: {_cpu(reader['304']) / _cpu(ours['304']):.1f} (target 5)"
+        )
+        print(
+            f"first poll in wall time, times faster than reader's best: {fastest / ours['first'][0].seconds:.1f} (target 1.5)"
+        )
+        print(
+            f"same body under other headers, times the CPU of a 304: {_cpu(ours['same body']) / _cpu(ours['304']):.1f}; of a first poll: {_cpu(ours['same body']) / _cpu(ours['first']):.3f}"
+        )
 
 
 def _rows(name: str, rounds: dict[str, list[Round]]) -> Iterator[str]:
@@ -353,9 +393,20 @@ def flat() -> None:
     told = []
     for feeds in (100, 10_000):
         with published(1, 1) as site:
-            command = [sys.executable, "-m", "bench.feeds", "--poll", json.dumps([site.port, feeds, 250]), "--rounds", "3", "--small"]
+            command = [
+                sys.executable,
+                "-m",
+                "bench.feeds",
+                "--poll",
+                json.dumps([site.port, feeds, 250]),
+                "--rounds",
+                "3",
+                "--small",
+            ]
             told.append(measured(command, 3)["304"][-1].memory)
-    print(f"memory of the process at 100 feeds {told[0]:.0f} MB, at 10,000 {told[1]:.0f} MB: {told[1] / told[0]:.2f} times")
+    print(
+        f"memory of the process at 100 feeds {told[0]:.0f} MB, at 10,000 {told[1]:.0f} MB: {told[1] / told[0]:.2f} times"
+    )
 
 
 def main() -> None:
@@ -371,8 +422,11 @@ def main() -> None:
     if given.serve:
         asyncio.run(serve(int(given.serve)))
     elif given.poll:
-        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-            asyncio.run(bridge(Site(*json.loads(given.poll)), Path(folder), given.rounds))
+        import uvloop  # peers that import this file have none
+
+        loop = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder, loop as runner:
+            runner.run(bridge(Site(*json.loads(given.poll)), Path(folder), given.rounds))
     elif given.flat:
         flat()
     else:

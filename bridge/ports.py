@@ -123,11 +123,6 @@ class Inbox(Protocol):
         """
         ...
 
-    async def move(self, moves: Sequence[tuple[Cursor, str | None]]) -> AbstractSet[str]:
-        """Each cursor whose value still is what stands beside it is moved, all in one unit, durable as with `put`.
-        Answers the scopes of the others."""
-        ...
-
     async def known(self, scope: str, values: Sequence[str]) -> AbstractSet[str]:
         """Those of `values` that are still remembered in `scope`."""
         ...
@@ -150,6 +145,19 @@ class Inbox(Protocol):
 
     async def wait_for_arrivals(self) -> None:
         """Returns when an arrival may be due; it may return early."""
+        ...
+
+
+class ManyCursors(Inbox, Protocol):
+    """An inbox for a source that reads from many places: a read or a commit costs as much as many."""
+
+    async def cursors(self, scopes: Sequence[str]) -> Mapping[str, str]:
+        """The values of those cursors that there are."""
+        ...
+
+    async def move(self, moves: Sequence[tuple[Cursor, str | None]]) -> AbstractSet[str]:
+        """Each cursor whose value still is what stands beside it is moved, all in one unit, durable as with `put`.
+        Answers the scopes of the others."""
         ...
 
 

@@ -141,6 +141,9 @@ class Store:
         self._arrived.ring()
         return receipts
 
+    async def move(self, moves: Sequence[tuple[Cursor, str | None]]) -> AbstractSet[str]:
+        return await self._database.write(lambda tx: inbox.move(tx, moves))
+
     async def known(self, scope: str, values: Sequence[str]) -> AbstractSet[str]:
         now = self._clock()
         return await self._database.read(lambda tx: inbox.known(tx, scope, values, now))
@@ -150,6 +153,9 @@ class Store:
 
     async def cursor(self, scope: str) -> str | None:
         return await self._database.read(lambda tx: inbox.progress(tx, scope))
+
+    async def cursors(self, scopes: Sequence[str]) -> Mapping[str, str]:
+        return await self._database.read(lambda tx: inbox.cursors(tx, scopes))
 
     async def due(self, limit: int) -> Sequence[Arrival]:
         now = self._clock()

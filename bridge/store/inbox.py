@@ -138,9 +138,30 @@ def _move(tx: Tx, cursor: Cursor, expect: str | None) -> None:
         _move(tx, other, None)
 
 
+def move(tx: Tx, moves: Sequence[tuple[Cursor, str | None]]) -> AbstractSet[str]:
+    """See ports.ManyCursors.move."""
+    others: set[str] = set()
+    for cursor, expect in moves:
+        if progress(tx, cursor.scope) == expect:
+            _move(tx, cursor, None)
+        else:
+            others.add(cursor.scope)
+    return others
+
+
 def progress(tx: Tx, scope: str) -> str | None:
     row = tx.execute("SELECT value FROM progress WHERE scope = ?", (scope,)).fetchone()
     return None if row is None else str(row[0])
+
+
+def cursors(tx: Tx, scopes: Sequence[str]) -> dict[str, str]:
+    """See ports.ManyCursors.cursors."""
+    found: dict[str, str] = {}
+    for start in range(0, len(scopes), 500):
+        some = scopes[start : start + 500]
+        sql = f"SELECT scope, value FROM progress WHERE scope IN ({','.join('?' * len(some))})"
+        found.update((row[0], row[1]) for row in tx.execute(sql, some).fetchall())
+    return found
 
 
 def known(tx: Tx, scope: str, values: Sequence[str], now: float) -> AbstractSet[str]:

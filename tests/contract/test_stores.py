@@ -163,3 +163,13 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path, clock: Cloc
     (tmp_path / "b.db").write_text("this is a letter, not a database. " * 100)
     with pytest.raises(StoreError, match="not a usable database"):
         await Store.open(tmp_path / "b.db", clock)
+
+
+async def test_cursors_move_together_and_those_that_were_moved_meanwhile_stay(store: Store) -> None:
+    await store.put([], cursor=Cursor("a", "1"))
+    await store.put([], cursor=Cursor("b", "1"))
+    moves = [(Cursor("a", "2"), "1"), (Cursor("b", "2"), "0"), (Cursor("c", "1"), None), (Cursor("d", "1"), "0")]
+    assert await store.move(moves) == {"b", "d"}
+    assert await store.cursors(["a", "b", "c", "d"]) == {"a": "2", "b": "1", "c": "1"}
+    assert await store.cursors([]) == {}
+    assert await store.cursors(["a", *map(str, range(2000))]) == {"a": "2"}

@@ -16,7 +16,7 @@ import pytest
 
 from bridge.errors import FetchError, InvalidArrival, SourceError, StoreError
 from bridge.net import Net
-from bridge.ports import Arrival, Inbox, Key, Receipt
+from bridge.ports import Arrival, Key, ManyCursors, Receipt
 from bridge.rules import Feed, Start
 from bridge.sources.feeds.reader import Reader
 from bridge.sources.feeds.registry import Follower, Registry
@@ -42,7 +42,7 @@ class World:
     def feed(self, path: str = "/feed", *, start: Start = ALL, **facts: Any) -> Feed:
         return Feed(url=self.site.url(path), name="news", start=start, **facts)
 
-    def source(self, *feeds: Feed, inbox: Inbox | None = None) -> Feeds:
+    def source(self, *feeds: Feed, inbox: ManyCursors | None = None) -> Feeds:
         return Feeds(
             inbox or self.store,
             self.net,

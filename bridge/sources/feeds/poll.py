@@ -17,6 +17,7 @@ from bridge.errors import Conflict, FetchError, SourceError, StoreError
 from bridge.net import Answer, Door
 from bridge.ports import Arrival, Cursor, Inbox, Key
 from bridge.sources.feeds.entry import Document
+from bridge.sources.feeds.moves import Moves
 from bridge.sources.feeds.news import EVERYTHING, News, news, questions, rhythm
 from bridge.sources.feeds.pace import Limits, Progress, queued
 from bridge.sources.feeds.reader import Reader
@@ -86,18 +87,32 @@ class Poller:
         """One poll, due or not. Raises StoreError, and then nothing has changed."""
         held = await self._inbox.cursor(channel.scope)
         state = FeedState.of(held)
+        return await self._kept(channel, await self.outcome(channel, state), held, state)
+
+    async def poll_from(self, channel: Channel, held: str | None, moves: Moves) -> Outcome:
+        """As `poll`, from a state that the caller knows. When nobody gets anything, the new one is left to `moves`."""
+        state = FeedState.of(held)
+        outcome = await self.outcome(channel, state)
+        if outcome.taken:
+            await moves.write()  # what this one builds on may be among them
+            return await self._kept(channel, outcome, held, state)
+        moves.add(Cursor(channel.scope, outcome.state.text), held)
+        _log_change(channel, state, outcome.state)
+        return outcome
+
+    async def outcome(self, channel: Channel, state: FeedState) -> Outcome:
+        """What is there now, and what follows from it; nothing is kept yet."""
         try:
-            outcome = await self._outcome(channel, state)
+            return await self._outcome(channel, state)
         except (FetchError, SourceError) as problem:
-            outcome = self._failure(channel, state, problem)
+            return self._failure(channel, state, problem)
         except StoreError:
             raise
         except Exception as error:
             # A bug costs one poll of one feed: it must never stop the others.
             log.exception("feed %s could not be polled", channel.name)
             bug = SourceError(f"it could not be read: {type(error).__name__} (this is a bug in bridge)")
-            outcome = self._failure(channel, state, bug)
-        return await self._kept(channel, outcome, held, state)
+            return self._failure(channel, state, bug)
 
     async def begin(self, channel: Channel, answer: Answer, document: Document) -> Outcome:
         """As a poll that came to this answer: for whoever has just begun to follow, without asking again."""

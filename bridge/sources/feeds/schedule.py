@@ -54,6 +54,13 @@ class Schedule:
         if host in self._lines:
             self._free.append(host)
 
+    def next(self, most: int) -> list[str]:
+        """Those that stand in line and will be started soon, the first of every line first."""
+        lines = self._lines.values()
+        depth = max(map(len, lines), default=0)
+        standing = (line[place] for place in range(min(depth, most)) for line in lines if place < len(line))
+        return list(itertools.islice(standing, most))
+
     def wait(self, now: float) -> float:
         """Seconds until something may be started that is not in line yet."""
         return max(0.0, self._due[0][0] - now) if self._due else float("inf")

@@ -10,9 +10,10 @@ from starlette.routing import BaseRoute
 
 from bridge.link import host
 from bridge.net import Answer, Door
-from bridge.ports import OWNER, Inbox
+from bridge.ports import OWNER, ManyCursors
 from bridge.sources.feeds.entry import Document
 from bridge.sources.feeds.look import preview
+from bridge.sources.feeds.moves import Moves, States
 from bridge.sources.feeds.poll import AT_ONCE, Outcome, Poller
 from bridge.sources.feeds.reader import Reader
 from bridge.sources.feeds.reading import read
@@ -28,6 +29,13 @@ POLLS = 8
 LONGEST_NAP = 300.0
 """The clock and the list of feeds are looked at again after so many seconds: they may have been changed meanwhile."""
 
+MOST_MOVES = 64
+LONGEST_DELAY = 1.0
+"""So many unchanged feeds are written down together, and after so many seconds at the latest."""
+
+MOST_PLANNED = 500
+"""States in one read while feeds are planned."""
+
 MOST_LINES = 10
 """Feeds of which `status` tells one by one; of more only those that fail."""
 
@@ -42,7 +50,7 @@ class Feeds:
 
     def __init__(
         self,
-        inbox: Inbox,
+        inbox: ManyCursors,
         net: Door,
         registry: Registry,
         *,
@@ -59,6 +67,8 @@ class Feeds:
         self._clock = clock
         self._sleep = sleep
         self._schedule = Schedule(POLLS)
+        self._moves = Moves(inbox)
+        self._states = States(inbox, self._moves)
         self._looked = 0.0
         self._planned: object = None
 
@@ -67,7 +77,8 @@ class Feeds:
         now, followers = self._clock(), list(self.registry)
         if not followers:
             return ["none is followed yet: “pocket-bridge feeds add URL”, or list them under “feeds:” in the rule file"]
-        states = {scope: await self._inbox.cursor(scope) for scope in self.registry.channels}
+        kept = await self._inbox.cursors(list(self.registry.channels))
+        states = {scope: self._moves.latest(scope) or kept.get(scope) for scope in self.registry.channels}
         if len(followers) > MOST_LINES:
             failing = [one for one in followers if FeedState.of(states[one.channel]).last_error]
             first = (
@@ -79,15 +90,28 @@ class Feeds:
     async def run(self) -> None:
         """Polls what is due until cancelled. Raises StoreError when the inbox fails."""
         self._schedule, self._planned = Schedule(POLLS), None
+        self._moves = Moves(self._inbox)
+        self._states = States(self._inbox, self._moves)
         try:
             async with self.reader, asyncio.TaskGroup() as polls:
-                while True:
-                    await self._look_around()
-                    for scope in self._schedule.start(self._clock()):
-                        polls.create_task(self._turn(scope), name=f"poll {scope}")
-                    await self._nap()
+                try:
+                    while True:
+                        await self._look_around()
+                        self._start(polls)
+                        await self._nap()
+                        await self._write()
+                finally:
+                    await asyncio.shield(self._write())
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None  # one database: the others say the same
+
+    def _start(self, polls: asyncio.TaskGroup) -> None:
+        for scope in self._schedule.start(self._clock()):
+            polls.create_task(self._turns(scope, polls), name=f"poll {scope}")
+
+    async def _write(self) -> None:
+        if others := await self._moves.write():
+            self.look_again(list(others))
 
     async def _look_around(self) -> None:
         """Plans the feeds that are new here, and forgets those nobody follows any more."""
@@ -103,13 +127,17 @@ class Feeds:
             return
         self._planned = channels
         self._schedule.forget(list(self._schedule.names - channels.keys()))
-        for scope, channel in channels.items():
-            if scope not in self._schedule:
-                self._plan(channel, FeedState.of(await self._inbox.cursor(scope)))
+        new = [scope for scope in channels if scope not in self._schedule]
+        for start in range(0, len(new), MOST_PLANNED):
+            some = new[start : start + MOST_PLANNED]
+            held = await self._inbox.cursors(some)
+            for scope in some:
+                self._plan(channels[scope], FeedState.of(self._moves.latest(scope) or held.get(scope)))
 
     def look_again(self, scopes: Sequence[str]) -> None:
         """What is kept of these was changed by somebody else: they are planned by it."""
         self._schedule.forget(scopes)
+        self._states.forget(scopes)
         self._planned = None
         self.registry.changed.set()
 
@@ -118,19 +146,33 @@ class Feeds:
         due = float("inf") if state.gone else now + state.wait(now)
         self._schedule.plan(channel.scope, host(channel.url), due)
 
+    async def _turns(self, scope: str, polls: asyncio.TaskGroup) -> None:
+        """One poll, and those that stand in line for its place."""
+        while scope:
+            try:
+                await self._turn(scope)
+            finally:
+                self._schedule.done(scope)
+            if len(self._moves) >= MOST_MOVES:
+                await self._write()
+            scope, *others = self._schedule.start(self._clock()) or [""]
+            for other in others:
+                polls.create_task(self._turns(other, polls), name=f"poll {other}")
+        self.registry.changed.set()
+
     async def _turn(self, scope: str) -> None:
-        try:
-            if channel := self.registry.channels.get(scope):
-                outcome = await self.poller.poll(channel)
-                if scope in self._schedule:
-                    self._plan(channel, outcome.state)
-        finally:
-            self._schedule.done(scope)
-            self.registry.changed.set()
+        channel = self.registry.channels.get(scope)
+        if channel is None:
+            return
+        held = await self._states.take(scope, self._schedule.next)
+        outcome = await self.poller.poll_from(channel, held, self._moves)
+        if scope in self._schedule:
+            self._plan(channel, outcome.state)
 
     async def _nap(self) -> None:
-        """Until the next feed is due, a poll has ended, or somebody follows another one."""
-        seconds = min(self._schedule.wait(self._clock()), LONGEST_NAP)
+        """Until the next feed is due, the last poll of a place has ended, or somebody follows another one."""
+        longest = LONGEST_DELAY if len(self._moves) else LONGEST_NAP
+        seconds = min(self._schedule.wait(self._clock()), longest)
         napping = asyncio.ensure_future(self._sleep(seconds))
         woken = asyncio.ensure_future(self.registry.changed.wait())
         try:
