@@ -50,6 +50,7 @@ def check(settings: Settings) -> RuleFile:
         connect(rule_file, name, net)
     hooks(rule_file)
     followers(rule_file)
+    notify_address(rule_file)
     return rule_file
 
 
@@ -68,6 +69,14 @@ def connect(rule_file: RuleFile, name: str, net: Net) -> Destination:
     options = _options(rule_file, name, module.Options, _revealed(rule_file, name, written))
     destination: Destination = module.connect(options, name=name, transport=net.transport(str(options.base_url)))
     return destination
+
+
+def notify_address(rule_file: RuleFile) -> str:
+    """The webhook by which the owner is told what is wrong, "" for none. Raises ConfigError for a missing secret."""
+    written = rule_file.notify.webhook
+    if isinstance(written, str):
+        return written
+    return str(_secret(rule_file, ("notify", "webhook"), written))
 
 
 def hooks(rule_file: RuleFile) -> list[Hook]:

@@ -14,6 +14,7 @@ from typing import Any
 from bridge import rules
 from bridge.errors import ConfigError, InvalidArrival
 from bridge.link import Sighting, canonical, web_address
+from bridge.operations import WAITING, Queues
 from bridge.ports import OWNER, Arrival, Described, Inbox, Key, Ledger, Reading, Report, Source
 from bridge.rules import Occasion, RuleFile
 
@@ -49,6 +50,7 @@ class Desk:
         off: Mapping[str, str],
         clock: Callable[[], float],
         zone: tzinfo = UTC,
+        queues: Queues | None = None,
     ) -> None:
         self._inbox = inbox
         self._ledger = ledger
@@ -58,6 +60,7 @@ class Desk:
         self._off = off
         self._clock = clock
         self._zone = zone
+        self._queues = queues
         self._commands: dict[str, Callable[..., Awaitable[Any]]] = {
             "add": self.add,
             "why": self.why,
@@ -137,6 +140,8 @@ class Desk:
         """Sources, what came in, what waits at each connection and why."""
         counts = await self._ledger.counts()
         gates = [await self._ledger.gate(name) for name in self._connections()]
+        lines = {line.connection: line for line in await self._queues.lines()} if self._queues else {}
+        now = self._clock()
         connections = [
             {
                 "name": gate.connection,
@@ -144,11 +149,19 @@ class Desk:
                 "because": gate.because,
                 "not_before": gate.not_before,
                 "deliveries": counts["deliveries"].get(gate.connection, {}),
+                "done": line.done_at(now, gate.not_before)
+                if (line := lines.get(gate.connection)) and gate.state == "active"
+                else None,
             }
             for gate in gates
         ]
         known = {gate.connection for gate in gates}
-        orphans = {name: states for name, states in counts["deliveries"].items() if name not in known}
+        # What was delivered to a destination that is gone concerns nobody any more.
+        orphans = {
+            name: {state: number for state, number in states.items() if state in (*WAITING, "dead")}
+            for name, states in counts["deliveries"].items()
+            if name not in known and any(states.get(state) for state in (*WAITING, "dead"))
+        }
         return {
             "sources": await self.sources(),
             "arrivals": counts["arrivals"],

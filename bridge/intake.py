@@ -11,10 +11,12 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, tzinfo
+from typing import Protocol
 
 from bridge import rules
 from bridge.errors import InvalidArrival, StoreError
 from bridge.link import Sighting
+from bridge.operations import Underway
 from bridge.ports import OWNER, Arrival, Inbox, Read, Reading
 from bridge.rules import Decision, Occasion, RuleFile
 
@@ -23,16 +25,44 @@ Reader = Callable[[Sequence[Arrival]], Reading]
 MOST_ARRIVALS = 300
 """Arrivals in one unit."""
 
+MOST_STARTS = 5
+"""Times an arrival may be begun if nobody finds out what ends the process."""
+
+_ENDED = "set aside: the process ended over it again and again"
+
 log = logging.getLogger(__name__)
 
 
-class Intake:
-    """`readers`: a source's name -> its pure `read`. `rule_file` may be exchanged while it runs."""
+class Trial(Protocol):
+    """Reading where it can do no harm."""
 
-    def __init__(self, inbox: Inbox, readers: Mapping[str, Reader], rule_file: RuleFile, *, zone: tzinfo = UTC) -> None:
+    async def deadly(self, groups: Sequence[Sequence[Arrival]], rule_file: RuleFile) -> Mapping[int, str]:
+        """The groups, by the id of their first arrival, over which a process ends, and how it ended."""
+        ...
+
+
+class Intake:
+    """`readers`: a source's name -> its pure `read`. `rule_file` may be exchanged while it runs.
+
+    `underway` and `trial`: what was being read when the last process ended is tried elsewhere first.
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        readers: Mapping[str, Reader],
+        rule_file: RuleFile,
+        *,
+        zone: tzinfo = UTC,
+        underway: Underway | None = None,
+        trial: Trial | None = None,
+    ) -> None:
         self._inbox = inbox
         self._readers = readers
         self._zone = zone
+        self._underway = underway
+        self._trial = trial
+        self._begun: set[int] = set()
         self.rule_file = rule_file
 
     async def wait(self) -> None:
@@ -43,11 +73,32 @@ class Intake:
         due = await self._inbox.due(MOST_ARRIVALS)
         if due:
             rule_file = self.rule_file
-            reads = await asyncio.to_thread(self._read_all, due, rule_file)
+            deadly = await self._deadly(due, rule_file)
+            harmless = [arrival for arrival in due if arrival.id not in deadly]
+            reads = await asyncio.to_thread(self._read_all, harmless, rule_file)
             if "seen" in rule_file.asks:
                 reads = [await self._counted(read, rule_file) for read in reads]
+            reads += [Read(arrival, "parked", deadly[arrival.id]) for arrival in due if arrival.id in deadly]
             await self._take(reads, rule_file.hash)
+            self._begun.difference_update(arrival.id for arrival in due)
         return len(due)
+
+    async def _deadly(self, due: Sequence[Arrival], rule_file: RuleFile) -> Mapping[int, str]:
+        """Marks what is begun. Answers, with the reason, what ends a process: known only of what was begun before."""
+        if self._underway is None or self._trial is None:
+            return {}
+        starts = await self._underway.begin([arrival.id for arrival in due if arrival.id not in self._begun])
+        self._begun.update(starts)
+        suspects = [group for group in _groups(due) if any(starts.get(arrival.id, 0) > 1 for arrival in group)]
+        ended = await self._trial.deadly(suspects, rule_file) if suspects else {}
+        # One bad member must not take the others of its group with it.
+        alone = [[arrival] for group in suspects if group[0].id in ended for arrival in group]
+        ended = await self._trial.deadly(alone, rule_file) if len(alone) > len(ended) else ended
+        found = {number: f"set aside: a process that reads it {how}" for number, how in ended.items()}
+        found |= {number: _ENDED for number, times in starts.items() if times > MOST_STARTS}
+        for number, reason in found.items():
+            log.error("arrival %d is %s", number, reason)
+        return found
 
     async def _take(self, reads: Sequence[Read], rule_set: str) -> None:
         """What cannot be written down is one arrival's trouble: the others are taken, each by itself."""

@@ -57,8 +57,8 @@ class Reload:
 
     def _use(self, rule_file: RuleFile, declared: Sequence[Hook], feeds: Sequence[Follower]) -> None:
         old = self._intake.rule_file
-        if old.destinations != rule_file.destinations:
-            log.info("%s: other destinations; everything is opened anew", rule_file.name)
+        if _opened(old) != _opened(rule_file):
+            log.info("%s: other destinations or notify; everything is opened anew", rule_file.name)
             self.next = rule_file
             self.wire_anew()
             return
@@ -73,3 +73,8 @@ class Reload:
         except OSError:
             return None
         return stat.st_mtime_ns, stat.st_size
+
+
+def _opened(rule_file: RuleFile) -> tuple[object, ...]:
+    """What of a rule file is opened when everything is."""
+    return rule_file.feeds, rule_file.destinations, rule_file.notify

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,9 @@ from bridge.supervisor import Supervisor
 from bridge.tokens import TOKEN, owner_token
 from bridge.web.server import Server, check_certificate, listen
 from bridge.wiring import DATABASE, Bridge, open_bridge
+
+END_SECONDS = 9.0
+"""From the first signal to the end, at most. A service manager's patience is ten seconds and more."""
 
 
 def run(settings: Settings) -> int:
@@ -53,9 +57,11 @@ async def _work(settings: Settings, rule_file: RuleFile, listener: socket.socket
         if ending.stops(supervisor):
             for line in greeting(bridge, await bridge.desk.sources(), listener.getsockname()[1]):
                 click.echo(line)
-        await supervisor.run()
+        working = asyncio.create_task(supervisor.run())
+        await supervisor.stopped()
+        # At the same time: who is slow at the door must not keep what is under way from its end, nor the other way.
         server.should_exit = True
-        await serving
+        await asyncio.gather(working, serving)
     return bridge.reload.next
 
 
@@ -81,6 +87,10 @@ class Ending:
         if self.begun:
             os._exit(1)
         self.begun = True
+        # What was acknowledged is durable, so whatever does not come to an end (a look-up in a thread) may be left.
+        overdue = threading.Timer(END_SECONDS, os._exit, (0,))
+        overdue.daemon = True
+        overdue.start()
         if self._supervisor:
             self._supervisor.stop()
 

@@ -26,18 +26,25 @@ class Worker(Protocol):
 
 
 class Periodic:
-    """A worker that does one thing every so many seconds; a number it answers is work done, and there may be more."""
+    """A worker that does one thing every so many seconds; a number it answers is work done, and there may be more.
 
-    def __init__(self, task: Callable[[], Awaitable[object]], every: float) -> None:
+    `first`: seconds before it is done for the first time.
+    """
+
+    def __init__(self, task: Callable[[], Awaitable[object]], every: float, *, first: float = 0.0) -> None:
         self._task = task
         self._every = every
+        self._first = first
 
     async def step(self) -> int:
+        if self._first:
+            return 0
         done = await self._task()
         return done if isinstance(done, int) else 0
 
     async def wait(self) -> None:
-        await asyncio.sleep(self._every)
+        first, self._first = self._first, 0.0
+        await asyncio.sleep(first or self._every)
 
 
 class Supervisor:
@@ -50,6 +57,10 @@ class Supervisor:
 
     def stop(self) -> None:
         self._stopping.set()
+
+    async def stopped(self) -> None:
+        """Returns as soon as `stop` was called."""
+        await self._stopping.wait()
 
     async def run(self) -> None:
         """Returns after `stop`, when every worker has finished its step or DRAIN_SECONDS have passed."""

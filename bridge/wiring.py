@@ -9,6 +9,7 @@ import importlib
 import logging
 import random
 import secrets
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -19,16 +20,19 @@ from typing import Any
 import httpx
 from starlette.types import ASGIApp
 
-from bridge import control
+from bridge import __version__, control, metrics
+from bridge.caretaker import Caretaker
 from bridge.clerk import Clerk
-from bridge.declared import connect, fingerprint, followers, hooks, tested_rules
+from bridge.declared import connect, fingerprint, followers, hooks, notify_address, tested_rules
 from bridge.desk import Desk
 from bridge.destinations._lists import Lists
+from bridge.herald import Channel, Herald
 from bridge.intake import Intake, Reader
 from bridge.link import canonical
 from bridge.net import Net
 from bridge.ports import OWNER, Destination, Source
 from bridge.ports import Reporter as Teller
+from bridge.quarantine import Quarantine
 from bridge.reload import RELOAD_SECONDS, Reload
 from bridge.reporter import Reporter
 from bridge.rulebook import Rulebook
@@ -41,15 +45,19 @@ from bridge.sources.pocket_api.source import PocketApi
 from bridge.sources.webhooks.source import Office, Webhooks, commands
 from bridge.store.core import Store
 from bridge.supervisor import Periodic, Supervisor, Worker
+from bridge.timekeeper import CLOCK_SECONDS, Timekeeper
 from bridge.tokens import hook_key, owner_token
 from bridge.transfer import Transfer
 from bridge.users import Users
+from bridge.watch import WATCH_SECONDS, Watch
+from bridge.web import measures
 from bridge.web.server import application
 
 DATABASE = "bridge.db"
 
 
 FORGET_SECONDS = 3600.0
+PURGE_SECONDS = 6 * 3600.0
 
 
 READERS = {
@@ -180,8 +188,18 @@ async def _wire(
     connections = [_embedded(reading_list, inner), *(connect(rule_file, name, net) for name in rule_file.destinations)]
     for connection in connections:
         await _open_gate(store, connection, rule_file)
-    readers = Readers({"telegram": {"schemeless": settings.telegram_schemeless}})
-    intake = Intake(store, readers, rule_file, zone=settings.zone)
+    await store.clock_was_set_back()
+    channels = _channels(settings, rule_file, net)
+    store.tell_by(list(channels))
+    options = {"telegram": {"schemeless": settings.telegram_schemeless}}
+    intake = Intake(
+        store,
+        Readers(options),
+        rule_file,
+        zone=settings.zone,
+        underway=store.upkeep,
+        trial=Quarantine(READERS, options, zone=settings.tz),
+    )
     reload = Reload(settings, store, intake, webhooks, feeds.registry)
     workers: dict[str, Worker] = {
         "intake": intake,
@@ -194,6 +212,9 @@ async def _wire(
         "reporter": Reporter(store, tellers, clock=time.time, chance=random.random),
         "rules": Periodic(reload, RELOAD_SECONDS),
         "housekeeping": Periodic(store.forget, FORGET_SECONDS),
+        "retention": Periodic(lambda: store.upkeep.purge(intake.rule_file.keep), PURGE_SECONDS, first=FORGET_SECONDS),
+        "clock": Periodic(Timekeeper(store, clock=time.time), CLOCK_SECONDS),
+        "herald": Herald(store.upkeep, channels, clock=time.time, chance=random.random),
     }
 
     def names() -> list[str]:
@@ -208,6 +229,7 @@ async def _wire(
         off=off,
         clock=time.time,
         zone=settings.zone,
+        queues=store.upkeep,
     )
     named = dict.fromkeys(filter(None, settings.telegram_allow.values()), f"{PREFIX}TELEGRAM_ALLOW")
     users = Users(store.accounts, named)
@@ -218,6 +240,38 @@ async def _wire(
     )
     transfer = Transfer(store, store, store, connections=names)
     desk.learn(transfer.commands())
+    caretaker = Caretaker(
+        store.upkeep,
+        store.upkeep,
+        store,
+        store.upkeep,
+        connections=names,
+        clock=time.time,
+    )
+    desk.learn(caretaker.commands())
+    watch = Watch(
+        store.upkeep,
+        store.upkeep,
+        store.upkeep,
+        store,
+        sources=sources,
+        connections=names,
+        channels=lambda: list(channels),
+        rule_file=lambda: intake.rule_file,
+        data=settings.data,
+        full=lambda: store.full,
+        clock=time.time,
+    )
+    desk.learn(watch.commands())
+    workers["watch"] = Periodic(watch, WATCH_SECONDS)
+    measured = metrics.Metrics(
+        store.upkeep,
+        store.upkeep,
+        build={"version": __version__, "sqlite": sqlite3.sqlite_version},
+        full=lambda: store.full,
+        clock=time.time,
+    )
+    measuring = measures.routes(measured, token=owner, content_type=metrics.CONTENT_TYPE)
     rulebook = Rulebook(store, store, rule_file=lambda: intake.rule_file, clock=time.time, zone=settings.zone)
     desk.learn(rulebook.commands())
     workers["clerk"] = Clerk(
@@ -233,7 +287,7 @@ async def _wire(
         store=store,
         desk=desk,
         users=users,
-        app=application([source.routes for source in sources.values()], ready=lambda: _missing(store)),
+        app=application([*(source.routes for source in sources.values()), measuring], ready=lambda: _missing(store)),
         sources=sources,
         workers=workers,
         intake=intake,
@@ -242,7 +296,25 @@ async def _wire(
 
 
 def _missing(store: Store) -> list[str]:
-    return [] if store.alive else ["nothing can be written to the database any more: see the log, and restart"]
+    if not store.alive:
+        return ["nothing can be written to the database any more: see the log, and restart"]
+    return ["the disk is full: nothing new is taken until there is room"] if store.full else []
+
+
+def _channels(settings: Settings, rule_file: RuleFile, net: Net) -> dict[str, Channel]:
+    """The ways to tell the owner what is wrong, by their names."""
+    notify, channels = rule_file.notify, dict[str, Channel]()
+    if (token := settings.telegram_token.get_secret_value()) and notify.telegram:
+        api_module = importlib.import_module("bridge.sources.telegram.api")
+        chat = importlib.import_module("bridge.sources.telegram.notices").Chat
+        api = api_module.BotApi(net.trusting(settings.telegram_api), token=token, api=settings.telegram_api)
+        people = sorted(number for number, account in settings.telegram_allow.items() if number > 0 and not account)
+        chats = people if isinstance(notify.telegram, bool) else notify.telegram
+        channels |= {f"telegram {number}": chat(api, number) for number in chats}
+    if url := notify_address(rule_file):
+        post = importlib.import_module("bridge.sources.webhooks.notices").Post
+        channels["webhook"] = post(net.trusting(url), url)
+    return channels
 
 
 def _optional_sources(

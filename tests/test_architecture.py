@@ -27,6 +27,7 @@ FLOORS: list[list[str]] = [
     ],
     ["bridge.rules", "bridge.record"],
     ["bridge.ports", "bridge.exports"],
+    ["bridge.operations"],
     ["bridge.net", "bridge.store", "bridge.destinations", "bridge.web"],
     ["bridge.sources"],
     [
@@ -38,13 +39,18 @@ FLOORS: list[list[str]] = [
         "bridge.rulebook",
         "bridge.transfer",
         "bridge.users",
+        "bridge.caretaker",
+        "bridge.herald",
+        "bridge.metrics",
+        "bridge.timekeeper",
+        "bridge.watch",
         "bridge.control",
     ],
-    ["bridge.clerk"],
+    ["bridge.clerk", "bridge.quarantine"],
     ["bridge.declared", "bridge.tokens"],
     ["bridge.reload"],
     ["bridge.wiring"],
-    ["bridge.first_start", "bridge.service", "bridge.trial", "bridge.login", "bridge.moving", "bridge.words"],
+    ["bridge.checkup", "bridge.first_start", "bridge.restoring", "bridge.service", "bridge.trial", "bridge.login", "bridge.moving", "bridge.words"],
     ["bridge.cli"],
     ["bridge.__main__"],
 ]
@@ -52,7 +58,7 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 # What stages and plugs must not see of each other: only wiring knows both.
 PLUGS = ("bridge.sources", "bridge.destinations", "bridge.store", "bridge.net", "bridge.web")
-STAGES = tuple(FLOORS[7])
+STAGES = tuple(FLOORS[8])
 WIRING = ("bridge.wiring", "bridge.declared", "bridge.reload")
 
 

@@ -206,5 +206,5 @@ def test_a_database_that_is_none_is_said_with_its_path(run: Run, tmp_path: Path)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "bridge.db").write_text("not a database " * 1000)
     result = run("status")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "bridge.db is not a usable database" in result.output

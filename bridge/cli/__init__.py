@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from bridge import __version__
-from bridge.cli import feeds, hooks, links, people, rules, running
+from bridge.cli import feeds, hooks, links, operations, people, rules, running
 from bridge.errors import BridgeError, ConfigError
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -50,7 +50,9 @@ def cli() -> None:
 
 
 COMMANDS = (
-    (running.run, running.init, running.check, running.status, running.resume, running.retry),
+    (running.run, running.init, running.check, running.status, running.resume),
+    (operations.queue, operations.dead, operations.retry, operations.audit),
+    (operations.doctor, operations.backup, operations.restore),
     (links.add, links.why, links.try_, links.import_, links.export),
     (feeds.feeds,),
     (hooks.hooks,),

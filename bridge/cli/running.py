@@ -83,11 +83,3 @@ def status(as_json: bool) -> None:  # noqa: FBT001
 def resume(connection: str, as_json: bool) -> None:  # noqa: FBT001
     """Let a paused connection go on."""
     show(ask("resume", {"name": connection}), words.resumed, as_json=as_json)
-
-
-@click.command()
-@click.argument("connection")
-@as_json
-def retry(connection: str, as_json: bool) -> None:  # noqa: FBT001
-    """Send once more what was refused for good."""
-    show(ask("retry", {"name": connection}), words.retried, as_json=as_json)

@@ -21,6 +21,7 @@ from bridge.rules._load import load
 from bridge.rules._paths import LONGEST_PATH, path_of, steps_of, walk
 from bridge.rules._rule import Rule
 from bridge.rules._schema import schema
+from bridge.rules._upkeep import TROUBLES, Keep, Notify
 
 EMPTY = load("", name="rules.yaml")
 """No file: everything goes to the reading list."""
@@ -34,12 +35,15 @@ __all__ = [
     "NOWHERE",
     "READING",
     "SCHEMES",
+    "TROUBLES",
     "Decision",
     "Defaults",
     "Expect",
     "Feed",
     "Hook",
+    "Keep",
     "Limit",
+    "Notify",
     "Occasion",
     "Rule",
     "RuleFile",

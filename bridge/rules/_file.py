@@ -17,6 +17,7 @@ from bridge.rules._faults import config_error, wrong
 from bridge.rules._index import Index
 from bridge.rules._measures import Amount, Has, OfPage
 from bridge.rules._rule import Rule
+from bridge.rules._upkeep import Keep, Notify
 
 READING = "reading"
 """The destination that is always there: the embedded list."""
@@ -137,6 +138,8 @@ class RuleFile:
     defaults: Defaults = Defaults()
     rules: tuple[Rule, ...] = ()
     tests: tuple[Test, ...] = ()
+    keep: Keep = field(default_factory=Keep)
+    notify: Notify = field(default_factory=Notify)
     index: Index = field(init=False, repr=False, compare=False)
 
     asks: frozenset[str] = field(init=False, repr=False, compare=False)

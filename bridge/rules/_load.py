@@ -20,6 +20,7 @@ from bridge.rules._parts import Names, entry_of, keys_of, targets
 from bridge.rules._rule import Rule
 from bridge.rules._rules import rules
 from bridge.rules._tests import tests
+from bridge.rules._upkeep import keep, notify
 from bridge.rules._values import Reader, block, each, text
 
 _CARRYING: Mapping[Literal["feed", "hook"], str] = {"feed": "feeds", "hook": "hooks"}
@@ -56,6 +57,8 @@ def _sections(root: Node | None) -> dict[str, Any]:
         "defaults": partial(_defaults, names=names),
         "rules": partial(rules, names=names),
         "tests": partial(tests, names=names),
+        "keep": keep,
+        "notify": notify,
     }
     if isinstance(root, Items):
         raise wrong(root, "the file begins with a list", "Begin with a section: “rules:”, and the list below it.")

@@ -12,6 +12,7 @@ from bridge.rules._conditions import PARTS
 from bridge.rules._facts import TYPES
 from bridge.rules._hooks import KINDS, METHODS, SCHEMES
 from bridge.rules._parts import SOURCES
+from bridge.rules._upkeep import TROUBLES
 
 Schema = Mapping[str, Any]
 
@@ -164,6 +165,26 @@ _HOOK = _block(
     required=["name"],
 )
 
+_KEEP = _block(
+    {
+        "arrivals": _told(_DURATION, "Raw texts that were read. Usually 90d."),
+        "captures": _told(_DURATION, "Requests that could not be read. Usually 30d."),
+        "attempts": _told(_DURATION, "Attempts to send. Usually 90d."),
+        "facts": _told(_DURATION, "What links came with, and what rules made of it: at least 30d, usually 365d."),
+        "trash": _told(_DURATION, "Dropped links: at least 30d, usually 90d."),
+    }
+)
+
+_CHAT: Schema = {"type": "integer"}
+
+_NOTIFY = _block(
+    {
+        "telegram": _told({"anyOf": [{"type": "boolean"}, _some(_CHAT)]}, "The bot's people, or these chats."),
+        "webhook": _told({"anyOf": [_TEXT, _block({"env": _TEXT, "file": _TEXT})]}, "An address that gets a POST."),
+        "about": _told(_some(_one_of(TROUBLES)), "Kinds of trouble; usually all."),
+    }
+)
+
 _DESTINATION: Schema = {"type": "object", "properties": {"type": _TEXT}, "required": ["type"]}
 
 
@@ -176,6 +197,8 @@ def schema() -> dict[str, Any]:
         "defaults": _block({"to": _some(_TEXT)}),
         "rules": {"type": "array", "items": _RULE},
         "tests": {"type": "array", "items": _block({"item": _ITEM, "expect": _EXPECT}, required=["item", "expect"])},
+        "keep": _told(_KEEP, "How long what happened is kept."),
+        "notify": _told(_NOTIFY, "Who is told when something is wrong, or when a rule says notify."),
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from bridge.accounts import SIGN_IN_SECONDS, Application, SignIn, Token, User
-from bridge.store import reading_list
+from bridge.store import books, reading_list
 from bridge.store.sqlite import Database, Tx
 
 MOST_SIGN_INS = 10_000
@@ -129,6 +129,7 @@ def _users(tx: Tx, which: str, values: Sequence[object]) -> list[User]:
 def _erase(tx: Tx, name: str) -> bool:
     if not tx.execute("DELETE FROM account WHERE name = ?", (name,)).rowcount:
         return False
+    books.erase(tx, name)
     for sql in _SQL_ERASE:
         tx.execute(sql, (name,))
     reading_list.forget(tx, name)

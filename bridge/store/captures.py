@@ -12,7 +12,7 @@ _NAMES = "id source channel received state reason raw".split()
 def captured(tx: Tx, hook: str, *, after: int, limit: int) -> list[dict[str, Any]]:
     """The newest `limit` requests to a hook ("" is every one) with a number above `after`, newest first."""
     rows = tx.execute(
-        f"SELECT {', '.join(_NAMES)} FROM arrival WHERE source IN ('hook', 'save') AND id > ?"
+        f"SELECT {', '.join(_NAMES)} FROM arrival WHERE source IN ('hook', 'save') AND raw <> '' AND id > ?"
         " AND (? = '' OR channel = ?) ORDER BY id DESC LIMIT ?",
         (after, hook, hook, limit),
     ).fetchall()
@@ -20,5 +20,7 @@ def captured(tx: Tx, hook: str, *, after: int, limit: int) -> list[dict[str, Any
 
 
 def captured_as(tx: Tx, number: int) -> str | None:
-    row = tx.execute("SELECT raw FROM arrival WHERE id = ? AND source IN ('hook', 'save')", (number,)).fetchone()
+    row = tx.execute(
+        "SELECT raw FROM arrival WHERE id = ? AND source IN ('hook', 'save') AND raw <> ''", (number,)
+    ).fetchone()
     return None if row is None else str(row[0])

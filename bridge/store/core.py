@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.delivery import Delivery, Settlement
+from bridge.errors import Full, Unusable
 from bridge.ports import (
     Arrival,
     Backlog,
@@ -43,35 +45,19 @@ from bridge.store import (
     requests,
     search,
     sightings,
+    soundness,
     subscriptions,
+    timing,
 )
 from bridge.store.accounts import Accounts
+from bridge.store.bell import IDLE_SECONDS, Bell
 from bridge.store.migrations import migrate
 from bridge.store.pages import Mark, Marks
 from bridge.store.sqlite import Database, Tx
+from bridge.store.upkeep import Upkeep
 
-IDLE_SECONDS = 300.0
-"""The longest anybody sleeps without looking: a bell that was missed costs no more than this."""
-
-
-class Bell:
-    """Wakes one waiter when something was committed."""
-
-    def __init__(self) -> None:
-        self._rung = asyncio.Event()
-
-    def ring(self) -> None:
-        self._rung.set()
-
-    async def wait(self, seconds: float) -> None:
-        """Returns when it was rung since the last wait, or after some seconds."""
-        try:
-            async with asyncio.timeout(max(seconds, 0.0)):
-                await self._rung.wait()
-        except TimeoutError:
-            return
-        finally:
-            self._rung.clear()
+FULL_SECONDS = 1.0
+"""Between two looks whether there is room on the disk again."""
 
 
 class Store:
@@ -83,6 +69,7 @@ class Store:
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self.accounts = Accounts(database, clock)
+        self.upkeep = Upkeep(database, clock, self._ring_senders)
         self._database = database
         self._marks = Marks()
         self._clock = clock
@@ -92,16 +79,19 @@ class Store:
         self._asked = Bell()
         self._reporting: AbstractSet[str] = frozenset()
         self._reserve = 0.0
+        self._telling: Sequence[str] = ()
 
     @classmethod
     async def open(cls, path: Path, clock: Callable[[], float]) -> Store:
-        """Opens or makes the database. Raises StoreError with what to do when it cannot be used."""
+        """Opens or makes the database. Raises Unusable with what to do when it cannot be worked with as it is."""
         database = await asyncio.to_thread(Database, path)
         try:
             await database.write(migrate)
             await database.write(search.prepare)
-        except BaseException:
+        except BaseException as error:
             await database.close()
+            if isinstance(error.__cause__, sqlite3.DatabaseError) and not isinstance(error, Full):
+                raise Unusable(f"{path} cannot be used: {error}. {soundness.advice(path)}") from error
             raise
         return cls(database, clock)
 
@@ -109,6 +99,22 @@ class Store:
     def alive(self) -> bool:
         """False when nothing can be written any more."""
         return self._database.alive
+
+    @property
+    def full(self) -> bool:
+        """True while there is no room on the disk: nothing new is taken."""
+        return self._database.full
+
+    async def _has_room(self) -> bool:
+        """While there is none, it answers slowly: whoever asks has nothing else to do."""
+        if not self._database.full:
+            return True
+        try:
+            await self._database.write(lambda _: None, grows=True)
+        except Full:
+            await asyncio.sleep(FULL_SECONDS)
+            return False
+        return True
 
     async def close(self) -> None:
         await self._database.close()
@@ -120,6 +126,10 @@ class Store:
     def report_for(self, sources: AbstractSet[str]) -> None:
         """The sources whose arrivals get a report from now on."""
         self._reporting = sources
+
+    def tell_by(self, channels: Sequence[str]) -> None:
+        """The ways by which the owner is told what rules want told from now on."""
+        self._telling = channels
 
     # -- the inbox -----------------------------------------------------------------------------------------------
 
@@ -134,10 +144,10 @@ class Store:
         now = self._clock()
         if seen or cursor:
             receipts = await self._database.write(
-                lambda tx: inbox.put(tx, arrivals, seen=seen, cursor=cursor, expect=expect, now=now)
+                lambda tx: inbox.put(tx, arrivals, seen=seen, cursor=cursor, expect=expect, now=now), grows=True
             )
         else:
-            receipts = await self._database.write_one(inbox.put_each, (arrivals, now))
+            receipts = await self._database.write_one(inbox.put_each, (arrivals, now), grows=True)
         self._arrived.ring()
         return receipts
 
@@ -158,14 +168,20 @@ class Store:
         return await self._database.read(lambda tx: inbox.cursors(tx, scopes))
 
     async def due(self, limit: int) -> Sequence[Arrival]:
+        if not await self._has_room():
+            return []
         now = self._clock()
         return await self._database.read(lambda tx: inbox.due(tx, limit, now))
 
     async def take(self, reads: Sequence[Read], rule_set: str) -> None:
         now = self._clock()
         await self._database.write(
-            lambda tx: inbox.take(tx, reads, rule_set=rule_set, reporting=self._reporting, now=now)
+            lambda tx: inbox.take(
+                tx, reads, rule_set=rule_set, reporting=self._reporting, now=now, telling=self._telling
+            ),
+            grows=True,
         )
+        self.upkeep.noticed.ring()
         for bell in (*self._wanted.values(), self._reportable, self._asked):
             bell.ring()
 
@@ -184,6 +200,8 @@ class Store:
     # -- the outbox ----------------------------------------------------------------------------------------------
 
     async def lease(self, terms: Terms) -> Sequence[Delivery]:
+        if not await self._has_room():
+            return []  # what is sent must be written down
         now = self._clock()
         return await self._database.write(lambda tx: leases.lease(tx, terms, reserve=self._reserve, now=now))
 
@@ -233,6 +251,26 @@ class Store:
     async def wait_for_deliveries(self, terms: Terms) -> None:
         await self._sleep(self._bell(terms.connection), self.next_due(terms))
 
+    async def clock_was_set_back(self, by: float = 0.0) -> int:
+        """What was written under a later time waits as long as it was meant to, from now on. Without `by`: if the
+        newest entry is of a time that is still to come."""
+        now = self._clock()
+
+        def unit(tx: Tx) -> int:
+            ahead = by or timing.ahead(tx, now)
+            return timing.set_back(tx, now, ahead) if by or ahead > timing.NOTICED else 0
+
+        changed = await self._database.write(unit)
+        for bell in (self._arrived, self._asked):
+            bell.ring()
+        self._ring_senders("")
+        return changed
+
+    def _ring_senders(self, connection: str) -> None:
+        for bell in [self._bell(connection)] if connection else self._wanted.values():
+            bell.ring()
+        self._reportable.ring()
+
     def _bell(self, connection: str) -> Bell:
         return self._wanted.setdefault(connection, Bell())
 
@@ -248,7 +286,7 @@ class Store:
             inbox.put(tx, arrivals, seen=(), cursor=None, expect=None, now=now)
             return results
 
-        results = await self._database.write(unit)
+        results = await self._database.write(unit, grows=True)
         if arrivals:
             self._arrived.ring()
         return results
@@ -266,7 +304,7 @@ class Store:
 
     async def keep(self, account: str, found: Sequence[Record]) -> Kept:
         now = int(self._clock())
-        return await self._database.write(lambda tx: records.keep(tx, account, found, now))
+        return await self._database.write(lambda tx: records.keep(tx, account, found, now), grows=True)
 
     async def send(self, account: str, connection: str, found: Sequence[Record], channel: str) -> None:
         now = self._clock()

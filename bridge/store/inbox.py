@@ -11,7 +11,7 @@ from bridge.errors import Conflict
 from bridge.link import CANONICAL_VERSION, Sighting
 from bridge.ports import Arrival, Cursor, Key, Read, Receipt
 from bridge.rules import Decision
-from bridge.store import floods, limits, outbox, reports, requests
+from bridge.store import books, floods, limits, notices, outbox, reports, requests, underway
 from bridge.store.sqlite import Tx
 
 GRACE = 1.5
@@ -53,6 +53,7 @@ def put(
         if _name(arrival.key) in fresh:
             first.setdefault(_name(arrival.key), arrival)
     ids = dict(zip(first, _insert(tx, list(first.values()), now), strict=True))
+    books.enter(tx, books.ARRIVED, [(now, arrival.source) for arrival in first.values()])
     tx.executemany(SQL_KNOWN_AS, [(ids[name], *name) for name in ids])
     _remember(tx, seen, now)
     return [
@@ -222,8 +223,17 @@ def _arrival(row: Sequence[object]) -> Arrival:
     )
 
 
-def take(tx: Tx, reads: Sequence[Read], *, rule_set: str, reporting: AbstractSet[str], now: float) -> None:
+def take(
+    tx: Tx,
+    reads: Sequence[Read],
+    *,
+    rule_set: str,
+    reporting: AbstractSet[str],
+    now: float,
+    telling: Sequence[str] = (),
+) -> None:
     """What intake made of some arrivals: sightings, links, deliveries and reports. An arrival is taken once."""
+    underway.end(tx, [read.arrival.id for read in reads])
     for read in reads:
         arrival = read.arrival
         taken = tx.execute(
@@ -234,7 +244,12 @@ def take(tx: Tx, reads: Sequence[Read], *, rule_set: str, reporting: AbstractSet
             continue
         said = [decided for decided in read.decided if not _said_before(tx, arrival, decided[0])]
         owed = [_take(tx, arrival, *decided, rule_set=rule_set, now=now) for decided in said]
+        books.enter(tx, f"{books.TAKEN}:{read.state}", [(arrival.received, arrival.source)])
+        books.enter(tx, books.SIGHTED, [(arrival.received, arrival.source)] * len(said))
         requests.put(tx, arrival, read.requests, now)
+        for sighting, decision in said if arrival.source not in outbox.BULK else ():
+            for _, words in decision.notices:
+                notices.put(tx, telling, f"{words}\n{sighting.url}", now)
         if arrival.source in reporting:
             wait = reports.NOT_BY_ITSELF if read.requests else GRACE if any(owed) else 0.0
             reports.open_report(tx, arrival.id, now + wait)

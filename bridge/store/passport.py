@@ -93,8 +93,8 @@ def report(tx: Tx, arrival: int, reference: str) -> Report | None:
     """What may be told about one arrival now; None when the arrival itself is gone."""
     row = tx.execute("SELECT state, reason FROM arrival WHERE id = ?", (arrival,)).fetchone()
     found = inbox.arrival(tx, arrival)
-    if row is None or found is None:
-        return None
+    if row is None or found is None or not found.raw:
+        return None  # where it could be told stood in its raw text, which is gone
     verdicts = _verdicts(tx, arrival)
     answers, answered = requests.answers(tx, arrival)
     settled = answered and all(state in _SETTLED for verdict in verdicts for state, _ in verdict.deliveries.values())

@@ -12,7 +12,7 @@ from bridge.link import Sighting
 from bridge.ports import Answered, Arrival, Errand, Request
 from bridge.reading_list import Action
 from bridge.rules import READING, Decision
-from bridge.store import outbox, reading_list, reports
+from bridge.store import books, outbox, reading_list, reports
 from bridge.store.sqlite import Tx
 
 TAKEN_BACK = "taken back"
@@ -172,6 +172,8 @@ def _note(tx: Tx, asked_by: int, link: int, sighting: Sighting, now: float) -> N
         " VALUES (?, ?, ?, ?, ?, '[]', ?, ?, 'duplicate', '')",
         (asked_by, link, now, _json(sighting.facts()), rule_set[0], sighting.title, _json(sighting.tags)),
     )
+    [source] = tx.execute("SELECT source FROM arrival WHERE id = ?", (asked_by,)).fetchone()
+    books.enter(tx, books.SIGHTED, [(now, source)])
 
 
 def want_also(tx: Tx, arrival: int, connection: str, now: float) -> int:

@@ -3,14 +3,19 @@
 A unit is a plain function of a transaction: data in, data out. Each runs behind a savepoint, so that its failure
 rolls back nothing but itself; all that wait share one fsync (`synchronous=FULL`). SQLite before 3.51.3 can corrupt
 a WAL database when several connections write or checkpoint: here only one ever does.
+
+When the disk is full, the reserve is given up: units that bring something new are refused until there is room again,
+the others go on with what the reserve left. So nothing that was begun, a link that was sent above all, is forgotten.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,13 +24,26 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from bridge.errors import StoreError
+from bridge.errors import Full, StoreError, Unusable
+from bridge.store import soundness
+from bridge.store.ballast import Ballast, Reserve
 
 T = TypeVar("T")
 Item = TypeVar("Item")
 
+log = logging.getLogger(__name__)
+
 MOST_UNITS = 256
 """Units in one commit: bounds how long the first of them waits."""
+
+
+_FULL_WORDS = "the disk is full: nothing new is taken until there is room"
+
+PROBE_SECONDS = 1.0
+"""While the disk is full, it is looked for room at most so often."""
+
+_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE)
+"""What a full disk, a quota or a limit on a file's size looks like: the texts differ, the codes do not."""
 
 
 class Rows(Protocol):
@@ -50,19 +68,26 @@ class _Waiting:
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
     items: tuple[Any, ...] = ()
+    grows: bool = False
     result: Any = None
     error: BaseException | None = None
 
 
 class Database:
-    """A file, opened by exactly one process."""
+    """A file, opened by exactly one process. `reserve`: what is given up when the disk is full."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, reserve: Reserve | None = None) -> None:
+        ballast = path.with_name("ballast")
+        soundness.refuse_unsound(path, ballast)
         self._path = path
+        self._reserve = reserve or Ballast(ballast)
+        self._full = False
+        self._probe_at = 0.0
         self._waiting: deque[_Waiting] = deque()
         self._wake = threading.Event()
         self._closing = False
         self._writer = _connect(path)
+        self._reserve.refill()
         self._reader = _connect_reader(path)
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
@@ -73,27 +98,35 @@ class Database:
         """Whether units are still worked on."""
         return self._thread.is_alive()
 
-    async def write(self, unit: Callable[[Tx], T]) -> T:
-        """Runs the unit; when this returns, what it did survives a power cut.
+    @property
+    def full(self) -> bool:
+        """Whether units that grow are refused."""
+        return self._full
 
-        Raises what the unit raised, or StoreError when the database failed: then nothing of it was written.
+    async def write(self, unit: Callable[[Tx], T], *, grows: bool = False) -> T:
+        """Runs the unit; when this returns, what it did survives a power cut. `grows`: it brings something new.
+
+        Raises what the unit raised, or StoreError when the database failed: then nothing of it was written. It is Full
+        when there is no room; a unit that does not grow finds some for longer.
         A caller that is cancelled while waiting cannot know; the unit may still be committed.
         """
-        result: T = await self._written(unit, ())
+        result: T = await self._written(unit, (), grows=grows)
         return result
 
-    async def write_one(self, unit: Callable[[Tx, Sequence[Item]], Sequence[T]], item: Item) -> T:
+    async def write_one(
+        self, unit: Callable[[Tx, Sequence[Item]], Sequence[T]], item: Item, *, grows: bool = False
+    ) -> T:
         """As `write`, of a unit that takes any number of items and answers one result for each: what waits for the
         same unit is done at once. Items it fails for are given to it one by one."""
-        result: T = await self._written(unit, (item,))
+        result: T = await self._written(unit, (item,), grows=grows)
         return result
 
-    async def _written(self, unit: Callable[..., Any], items: tuple[Any, ...]) -> Any:
+    async def _written(self, unit: Callable[..., Any], items: tuple[Any, ...], *, grows: bool) -> Any:
         if self._closing:
             raise StoreError("the store is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
-        self._waiting.append(_Waiting(unit, loop, future, items))
+        self._waiting.append(_Waiting(unit, loop, future, items, grows))
         if not self._wake.is_set():
             self._wake.set()
         return await future
@@ -111,6 +144,19 @@ class Database:
                 self._reader.execute("ROLLBACK")
 
         return await asyncio.get_running_loop().run_in_executor(self._readers, snapshot)
+
+    async def aside(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """A long query on a consistent snapshot, over a connection of its own: nobody waits for it."""
+
+        def snapshot() -> T:
+            with contextlib.closing(_connect_reader(self._path)) as connection:
+                connection.execute("BEGIN")
+                try:
+                    return query(connection)
+                except sqlite3.Error as error:
+                    raise StoreError(f"the database could not be read: {error}") from error
+
+        return await asyncio.to_thread(snapshot)
 
     async def close(self) -> None:
         """Commits what waits, checkpoints and closes."""
@@ -135,9 +181,15 @@ class Database:
         return [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_UNITS))]
 
     def _commit(self, batch: list[_Waiting]) -> None:
+        taken = []
+        for waiting in batch:
+            waiting.error = Full(_FULL_WORDS) if waiting.grows and not self._has_room() else None
+            taken += [waiting] if waiting.error is None else []
+        if not taken:
+            return
         try:
             self._writer.execute("BEGIN IMMEDIATE")
-            for together in _together(batch):
+            for together in _together(taken):
                 self._run(together)
             self._writer.execute("COMMIT")
         except sqlite3.Error as error:
@@ -145,14 +197,36 @@ class Database:
             if self._writer.in_transaction:
                 with contextlib.suppress(sqlite3.Error):
                     self._writer.execute("ROLLBACK")
-            for waiting in batch:
+            if _is_full(error) and not self._full:
+                self._give_way()
+                self._commit(batch)
+                return
+            for waiting in taken:
                 waiting.error = _store_error(error)
+
+    def _has_room(self) -> bool:
+        if self._full and time.monotonic() >= self._probe_at:
+            self._probe_at = time.monotonic() + PROBE_SECONDS
+            self._full = not self._reserve.refill()
+            if not self._full:
+                log.warning("there is room on the disk again: everything goes on")
+        return not self._full
+
+    def _give_way(self) -> None:
+        log.error("the disk is full: nothing new is taken until there is room; what was begun is written down")
+        self._full, self._probe_at = True, time.monotonic() + PROBE_SECONDS
+        self._reserve.release()
+        # The log's pages go where they belong while there is room for them: so it is begun anew and grows no further.
+        with contextlib.suppress(sqlite3.Error):
+            self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _run(self, together: Sequence[_Waiting]) -> None:
         self._writer.execute("SAVEPOINT unit")
         try:
             results = _results(self._writer, together)
-        except BaseException as error:  # noqa: BLE001 - whatever a unit raises is its caller's
+        except BaseException as error:
+            if _is_full(error):
+                raise  # SQLite may have rolled back all of it
             self._writer.execute("ROLLBACK TO unit")
             if len(together) == 1:
                 together[0].error = _store_error(error) if isinstance(error, sqlite3.Error) else error
@@ -177,8 +251,12 @@ def _results(tx: Tx, together: Sequence[_Waiting]) -> Sequence[Any]:
     return unit(tx, items) if items else [unit(tx)]
 
 
+def _is_full(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) in _FULL
+
+
 def _store_error(error: sqlite3.Error) -> StoreError:
-    failure = StoreError(f"the database failed: {error}")
+    failure = (Full if _is_full(error) else StoreError)(f"the database failed: {error}")
     failure.__cause__ = error
     return failure
 
@@ -207,9 +285,13 @@ def _connect(path: Path) -> sqlite3.Connection:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "cache_size=-8192"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
         connection.execute("PRAGMA journal_size_limit=16777216").fetchall()
+        soundness.check(connection, path)
     except sqlite3.DatabaseError as error:
         connection.close()
-        raise StoreError(f"{path} is not a usable database: {error}") from error
+        raise Unusable(f"{path} is not a usable database: {error}. {soundness.advice(path)}") from error
+    except Unusable:
+        connection.close()
+        raise
     return connection
 
 

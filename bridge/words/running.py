@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
+from bridge.words.operations import no_destination
 from bridge.words.parts import STATES, Data, counted, green, how_many, moment, red
 
 
@@ -35,8 +36,11 @@ def _status(answer: Data) -> Iterator[str]:
             yield f"{'':10} {red('paused')}: {connection['because']}; pocket-bridge resume {connection['name']}"
         elif connection["because"]:
             yield f"{'':10} waits until {moment(connection['not_before'])}: {connection['because']}"
+        if connection["done"]:
+            yield f"{'':10} done about {moment(connection['done'])}, at the pace of the last hour"
     for name, states in answer["without_connection"].items():
-        yield f"{name:10} {counted(states, STATES)} ({red('no such destination any more')})"
+        yield f"{name:10} {counted(states, STATES)}"
+        yield f"{'':10} {no_destination(name)}"
 
 
 def resumed(answer: Data) -> Sequence[str]:

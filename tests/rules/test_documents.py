@@ -27,6 +27,8 @@ PLACES = {
     "unless": "rules: [{name: a, then: {tag: b}, unless: {zz: 1}}]",
     "then": "rules: [{name: a, then: {zz: 1}}]",
     "item": "tests: [{item: {url: 'https://a.org', zz: 1}, expect: {to: reading}}]",
+    "keep": "keep: {zz: 1}",
+    "notify": "notify: {zz: 1}",
     "expect": "tests: [{item: {url: 'https://a.org'}, expect: {zz: 1}}]",
 }
 

@@ -18,6 +18,8 @@ BLOCKS: dict[str, list[str]] = {
     "feed": ["properties", "feeds", "items"],
     "defaults": ["properties", "defaults"],
     "rule": ["properties", "rules", "items"],
+    "keep": ["properties", "keep"],
+    "notify": ["properties", "notify"],
     "if": ["$defs", "conditions"],
     "unless": ["$defs", "conditions"],
     "then": ["properties", "rules", "items", "properties", "then"],

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 
 from bridge.link import host
 from bridge.net import Answer, Door
+from bridge.operations import Trouble
 from bridge.ports import OWNER, ManyCursors
 from bridge.sources.feeds.entry import Document
 from bridge.sources.feeds.look import preview
@@ -19,7 +20,7 @@ from bridge.sources.feeds.reader import Reader
 from bridge.sources.feeds.reading import read
 from bridge.sources.feeds.registry import Channel, Follower, Registry
 from bridge.sources.feeds.schedule import Schedule
-from bridge.sources.feeds.state import FeedState, describe
+from bridge.sources.feeds.state import FeedState, describe, trouble
 
 __all__ = ["Feeds", "Follower", "Registry", "preview", "read"]
 
@@ -86,6 +87,13 @@ class Feeds:
             )
             return [first, *_lines(failing[:MOST_LINES], states, now)]
         return _lines(followers, states, now)
+
+    async def troubles(self) -> Sequence[Trouble]:
+        """Feeds that fail, or are gone."""
+        channels = self.registry.channels
+        kept = await self._inbox.cursors(list(channels))
+        states = {scope: FeedState.of(self._moves.latest(scope) or kept.get(scope)) for scope in channels}
+        return [found for scope, one in channels.items() if (found := trouble(one.name, states[scope]))]
 
     async def run(self) -> None:
         """Polls what is due until cancelled. Raises StoreError when the inbox fails."""

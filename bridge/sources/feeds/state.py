@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Self
 
 from bridge.delivery import backoff
+from bridge.operations import Trouble
 
 _MINUTE = 60.0
 _HOUR = 3600.0
@@ -21,6 +22,9 @@ LONGEST_HINT = _DAY
 
 LONGEST_RETRY_AFTER = 7 * _DAY
 SHORTEST_RETRY = 5 * _MINUTE
+
+FAILING = 2 * _DAY
+"""For how long a feed may fail before its reader is told."""
 
 # Failures after which a feed is no longer asked more often than a healthy one: the trouble is not a passing one.
 _PATIENCE = 3
@@ -172,3 +176,18 @@ def _day(moment: float) -> str:
 
 def _span(seconds: float) -> str:
     return f"{seconds / _MINUTE:.0f} min" if seconds < 2 * _HOUR else f"{seconds / _HOUR:.0f} h"
+
+
+def trouble(name: str, state: FeedState) -> Trouble | None:
+    """What is wrong with a feed, told when it has lasted for days: sites are down for hours now and then."""
+    if state.gone:
+        words = f"the feed {name} is gone for good (410)"
+        return Trouble(f"feed {name}", words, "take it out of the rule file, or give its new address")
+    if state.failures <= _PATIENCE:
+        return None
+    words = f"the feed {name} has been failing since {_since(state)}: {state.last_error}"
+    return Trouble(f"feed {name}", words, "open its address in a browser; correct it in the rule file", FAILING)
+
+
+def _since(state: FeedState) -> str:
+    return _day(state.last_ok) if state.last_ok else "it was added"

@@ -1,0 +1,171 @@
+"""The doctor: what is wrong with a bridge, whether or not it runs, and what mends it. Changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import sqlite3
+import stat
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bridge import control
+from bridge.declared import check
+from bridge.errors import BridgeError, ConfigError
+from bridge.settings import Settings, load_settings, unknown_variables
+from bridge.store import soundness
+from bridge.store.migrations import check_version
+from bridge.wiring import DATABASE, open_bridge
+
+Finding = Mapping[str, str]
+
+MIB = 1024 * 1024
+LEAST_FREE = 64 * MIB
+EARLIEST = 1_767_225_600.0
+"""2026: a clock that shows less has not been set."""
+
+# https://sqlite.org/wal.html, “The WAL-Reset Bug”.
+SAFE_SQLITE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
+
+
+def examine() -> dict[str, Any]:
+    """`findings`: level (ok, note, wrong), what, and the command that mends it."""
+    return {"findings": list(_findings())}
+
+
+def _findings() -> Iterator[Finding]:
+    try:
+        settings = load_settings()
+    except ConfigError as error:
+        yield _wrong(str(error), "correct it; docs/settings.md lists every setting")
+        return
+    unknown = unknown_variables(os.environ)
+    yield from (_wrong(line, "correct its name, or remove it") for line in unknown)
+    if not unknown:
+        yield _ok("the settings are right")
+    yield _rules(settings)
+    yield _sqlite(sqlite3.sqlite_version)
+    yield from _clock()
+    if not settings.data.is_dir():
+        yield _note(f"there is no folder {settings.data} yet", "pocket-bridge run makes it")
+        return
+    yield from _permissions(settings.data)
+    yield _disk(settings.data)
+    database = settings.data / DATABASE
+    trouble = _database(database) if database.exists() or (settings.data / "ballast").exists() else None
+    if trouble:
+        yield trouble
+        return
+    yield from _at_work(settings)
+
+
+def _rules(settings: Settings) -> Finding:
+    try:
+        rule_file = check(settings)
+    except ConfigError as error:
+        return _wrong(str(error), "correct the rule file; pocket-bridge check tells when it is right")
+    return _ok(f"the rule file is right: {rule_file.name}" if rule_file.text else "there is no rule file: all is kept")
+
+
+def _sqlite(version: str) -> Finding:
+    parts = tuple(int(part) for part in version.split("."))
+    if any(parts >= safe and (parts[:2] == safe[:2] or safe == SAFE_SQLITE[0]) for safe in SAFE_SQLITE):
+        return _ok(f"SQLite {version}")
+    words = (
+        f"SQLite {version} can corrupt a database that several connections write or checkpoint (mended in 3.51.3); "
+        "here only one ever does, so it is safe as long as no other program writes to bridge.db"
+    )
+    return _note(words, "do not open bridge.db with other programs while pocket-bridge runs")
+
+
+def _clock() -> Iterator[Finding]:
+    if time.time() < EARLIEST:
+        yield _wrong("the clock shows a time before this program was made", "set it: timedatectl set-ntp true")
+
+
+def _permissions(data: Path) -> Iterator[Finding]:
+    others = stat.S_IRWXG | stat.S_IRWXO
+    open_ones = [
+        path for path in (data, *sorted(data.iterdir())) if path.stat().st_mode & others and not path.is_socket()
+    ]
+    foreign = [path for path in (data, *sorted(data.iterdir())) if path.stat().st_uid != os.geteuid()]
+    for path in open_ones:
+        mode = "700" if path.is_dir() else "600"
+        yield _wrong(f"other people of this machine may look into {path}", f"chmod {mode} {path}")
+    for path in foreign:
+        yield _wrong(f"{path} belongs to another user", f"chown -R {os.geteuid()} {data}")
+    if not open_ones and not foreign:
+        yield _ok(f"{data} is closed to others")
+
+
+def _disk(data: Path) -> Finding:
+    free = shutil.disk_usage(data).free
+    words = f"{free // MIB} MiB are free where {data} lies"
+    if free < LEAST_FREE:
+        return _wrong(words, "make room: nothing new is taken when the disk is full")
+    return _ok(words)
+
+
+def _database(path: Path) -> Finding | None:
+    """What is wrong with the file; None when it is whole."""
+    try:
+        soundness.refuse_unsound(path, path.with_name("ballast"))
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            if faults := soundness.structure_faults(connection, thorough=True):
+                return _wrong(f"{path} is damaged: {faults[0]}", "pocket-bridge restore FILE brings back a backup")
+            row = connection.execute("SELECT max(version) FROM schema_version").fetchone()
+            check_version(row[0] or 0)
+    except (ConfigError, sqlite3.Error) as error:
+        return _wrong(str(error), "pocket-bridge restore FILE brings back a backup")
+    return None
+
+
+def _at_work(settings: Settings) -> Iterator[Finding]:
+    yield _ok("the database is whole")
+    try:
+        found, running = _asked(settings)
+    except BridgeError as error:
+        yield _wrong(str(error), "see the log of the process")
+        return
+    yield _ok("pocket-bridge is running") if running else _note("pocket-bridge is not running", "pocket-bridge run")
+    socket = settings.data / control.SOCKET
+    if not running and socket.exists():
+        yield _note(f"{socket} was left by a process that is gone", "nothing to do: the next start replaces it")
+    yield from (_wrong(trouble["words"], trouble["mend"]) for trouble in found["troubles"])
+    if found["ahead"] > 60:
+        words = f"what came in last is from {found['ahead'] / 60:.0f} minutes in the future: the clock was set back"
+        yield _wrong(words, "set it: timedatectl set-ntp true")
+    if not found["balances"]:
+        yield _wrong("the books do not balance: something is not accounted for", "pocket-bridge audit")
+    if not found["troubles"]:
+        yield _ok("every connection and every source works")
+
+
+def _asked(settings: Settings) -> tuple[Mapping[str, Any], bool]:
+    """What the running process says, or a bridge of our own when none runs."""
+    with contextlib.suppress(ConnectionError):
+        return control.ask(settings.data, "condition", {}), True
+
+    async def alone() -> Mapping[str, Any]:
+        async with open_bridge(settings) as bridge:
+            found: Mapping[str, Any] = await bridge.desk.handle("condition", {})
+            return found
+
+    with control.own(settings.data):
+        return asyncio.run(alone()), False
+
+
+def _ok(what: str) -> Finding:
+    return {"level": "ok", "what": what, "mend": ""}
+
+
+def _note(what: str, mend: str) -> Finding:
+    return {"level": "note", "what": what, "mend": mend}
+
+
+def _wrong(what: str, mend: str) -> Finding:
+    return {"level": "wrong", "what": what, "mend": mend}

@@ -1,0 +1,143 @@
+"""Units of work on what waits and what was refused: listed, tried again, given up, sent elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from bridge.operations import WAITING, Line
+from bridge.store.sqlite import Tx
+
+MOST_AT_ONCE = 500
+RECENT = 3600.0
+RECENT_ATTEMPTS = 5000
+
+_NAMES = ("id", "connection", "state", "url", "title", "due", "because", "attempts", "changed")
+_OVER = ("dead", "unknown")
+
+_SQL_RECENT = """
+    SELECT d.connection, count(*), min(a.at) FROM attempt a JOIN delivery d ON d.id = a.delivery
+    WHERE a.id > (SELECT coalesce(max(id), 0) FROM attempt) - ? AND a.at > ? AND a.outcome = 'delivered'
+    GROUP BY d.connection
+"""
+# Its state there, what it was sent and its attempts begin anew; what is wanted of it goes along.
+_SQL_COPY = """
+    INSERT INTO delivery (link, connection, account, url, title, tags, sent_tags, added, at, state, because, due, lane,
+        found, attempts, revision, sent_revision, lease, remote_id, changed)
+    SELECT link, ?, account, url, title, tags, '[]', 0, at, CASE state WHEN 'held' THEN 'held' ELSE 'pending' END,
+        because, ?, lane, 0, 0, 1, 0, '', '', ? FROM delivery WHERE id = ?
+    ON CONFLICT (link, connection) DO NOTHING
+"""
+
+
+def lines(tx: Tx, now: float) -> list[Line]:
+    """See operations.Queues.lines."""
+    states: dict[str, dict[str, int]] = {}
+    for connection, state, number in tx.execute(
+        "SELECT connection, state, count(*) FROM delivery GROUP BY connection, state"
+    ).fetchall():
+        states.setdefault(connection, {})[state] = number
+    recent = {
+        connection: (number, now - first)
+        for connection, number, first in tx.execute(_SQL_RECENT, (RECENT_ATTEMPTS, now - RECENT)).fetchall()
+    }
+    return [_line(tx, name, counts, *recent.get(name, (0, 0.0))) for name, counts in sorted(states.items())]
+
+
+def _line(tx: Tx, connection: str, states: dict[str, int], sent: int, sent_in: float) -> Line:
+    oldest, next_due = None, None
+    if states.get("pending"):
+        sql = "SELECT min(at), min(due) FROM delivery WHERE connection = ? AND state = 'pending'"
+        oldest, next_due = tx.execute(sql, (connection,)).fetchone()
+    return Line(connection=connection, states=states, oldest=oldest, next_due=next_due, sent=sent, sent_in=sent_in)
+
+
+def waiting(tx: Tx, connection: str, limit: int) -> list[dict[str, Any]]:
+    """See operations.Queues.waiting."""
+    return _listed(tx, WAITING[:3], connection, limit, "due, id")
+
+
+def dead(tx: Tx, connection: str, limit: int) -> list[dict[str, Any]]:
+    """See operations.Queues.dead."""
+    return _listed(tx, _OVER, connection, limit, "changed DESC, id DESC")
+
+
+def _listed(tx: Tx, states: Sequence[str], connection: str, limit: int, order: str) -> list[dict[str, Any]]:
+    marks = ",".join("?" * len(states))
+    sql = (
+        f"SELECT {', '.join(_NAMES)} FROM delivery WHERE state IN ({marks}) AND state NOT IN ('delivered', 'cancelled')"
+        f" AND (? = '' OR connection = ?) ORDER BY {order} LIMIT ?"
+    )
+    rows = tx.execute(sql, (*states, connection, connection, limit)).fetchall()
+    return [dict(zip(_NAMES, row, strict=True)) for row in rows]
+
+
+def again(tx: Tx, numbers: Sequence[int], now: float) -> list[str]:
+    """See operations.Queues.again."""
+    sql = (
+        "UPDATE delivery SET state = 'pending', due = ?, attempts = 0, because = 'tried again by hand', changed = ?"
+        " WHERE id = ? AND state IN ('dead', 'unknown') RETURNING connection"
+    )
+    found = [tx.execute(sql, (now, now, number)).fetchone() for number in dict.fromkeys(numbers)]
+    return [row[0] for row in found if row]
+
+
+def give_up(tx: Tx, connection: str, numbers: Sequence[int], now: float, *, all_states: bool) -> int:
+    """See operations.Queues.give_up; at most MOST_AT_ONCE of a connection."""
+    states = "('pending', 'held', 'unknown', 'dead', 'leased')" if all_states else "('pending', 'held', 'unknown')"
+    numbers = numbers or _at(tx, connection, states)
+    sql = (
+        "UPDATE delivery SET state = 'cancelled', because = 'given up by hand', lease = '', changed = ?"
+        f" WHERE id = ? AND (state = 'dead' OR state IN {states}) RETURNING link"
+    )
+    links = [row[0] for number in numbers if (row := tx.execute(sql, (now, number)).fetchone())]
+    _tell(tx, links, now)
+    return len(links)
+
+
+def _at(tx: Tx, connection: str, states: str) -> list[int]:
+    sql = (
+        f"SELECT id FROM delivery WHERE connection = ? AND state IN {states}"
+        " AND state NOT IN ('delivered', 'cancelled') LIMIT ?"
+    )
+    return [row[0] for row in tx.execute(sql, (connection, MOST_AT_ONCE)).fetchall()]
+
+
+def move(tx: Tx, connection: str, to: str, now: float, *, all_states: bool) -> int:
+    """See operations.Queues.move; at most MOST_AT_ONCE."""
+    states = "('pending', 'held', 'unknown', 'dead', 'leased')" if all_states else "('pending', 'held')"
+    numbers = _at(tx, connection, states)
+    links = [_move(tx, number, to, now) for number in numbers]
+    _tell(tx, links, now)
+    return len(links)
+
+
+def _move(tx: Tx, number: int, to: str, now: float) -> int:
+    if not tx.execute(_SQL_COPY, (to, now, now, number)).rowcount:
+        _merge(tx, number, to, now)
+    sql = "UPDATE delivery SET state = 'cancelled', because = ?, lease = '', changed = ? WHERE id = ? RETURNING link"
+    return int(tx.execute(sql, (f"moved to {to}", now, number)).fetchone()[0])
+
+
+def _merge(tx: Tx, number: int, to: str, now: float) -> None:
+    """The link is wanted there already: only its tags are still owed, or everything if it was given up there."""
+    link, tags = tx.execute("SELECT link, tags FROM delivery WHERE id = ?", (number,)).fetchone()
+    sql = "SELECT id, tags, state FROM delivery WHERE link = ? AND connection = ?"
+    there, had, state = tx.execute(sql, (link, to)).fetchone()
+    known = json.loads(had)
+    merged = list(dict.fromkeys([*known, *json.loads(tags)]))
+    if merged == known and state not in ("dead", "cancelled"):
+        return
+    tx.execute(
+        "UPDATE delivery SET tags = ?, revision = revision + 1, changed = ?, attempts = 0,"
+        " state = CASE WHEN state IN ('delivered', 'dead', 'cancelled') THEN 'pending' ELSE state END,"
+        " due = CASE WHEN state IN ('delivered', 'dead', 'cancelled') THEN ? ELSE due END WHERE id = ?",
+        (json.dumps(merged, ensure_ascii=False), now, now, there),
+    )
+
+
+def _tell(tx: Tx, links: Sequence[int], now: float) -> None:
+    """Whoever sent these links is told anew."""
+    sql = "UPDATE report SET due = ? WHERE arrival IN (SELECT arrival FROM sighting WHERE link = ?)"
+    tx.executemany(sql, [(now, link) for link in links])

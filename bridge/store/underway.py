@@ -1,0 +1,20 @@
+"""Marks on arrivals that are being read. One that is still there at a start was there when the process ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bridge.store.sqlite import Tx
+
+
+def begin(tx: Tx, arrivals: Sequence[int]) -> dict[int, int]:
+    """See operations.Underway.begin."""
+    sql = (
+        "INSERT INTO underway (arrival, starts) VALUES (?, 1)"
+        " ON CONFLICT (arrival) DO UPDATE SET starts = underway.starts + 1 RETURNING starts"
+    )
+    return {number: int(tx.execute(sql, (number,)).fetchone()[0]) for number in arrivals}
+
+
+def end(tx: Tx, arrivals: Sequence[int]) -> None:
+    tx.executemany("DELETE FROM underway WHERE arrival = ?", [(number,) for number in arrivals])

@@ -1,0 +1,164 @@
+"""Looking after it in words: queues, what was refused, the books, backups, what is wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import click
+
+from bridge.words.parts import STATES, Data, columns, counted, green, how_many, moment, quoted, red
+
+ARRIVALS = ("read", "empty", "command", "parked", "new")
+SIGHTINGS = ("delivered", "duplicate", "dropped", "held", "waiting", "unknown", "dead", "cancelled")
+
+
+def queue(answer: Data) -> Sequence[str]:
+    return list(_queue(answer))
+
+
+def _queue(answer: Data) -> Iterator[str]:
+    width = max((len(line["name"]) for line in answer["connections"]), default=0)
+    for line in answer["connections"]:
+        yield f"{click.style(line['name'], bold=True):{width}}  {_waits(line)}"
+        if line["state"] == "paused":
+            yield f"{'':{width}}  {red('paused')}: {line['because']}; pocket-bridge resume {line['name']}"
+        elif line["because"] and line["not_before"] > answer["now"]:
+            yield f"{'':{width}}  waits until {moment(line['not_before'])}: {line['because']}"
+        if line["done"]:
+            yield f"{'':{width}}  done about {moment(line['done'])}, at the pace of the last hour"
+        if not line["there"] and any(line["states"].get(state) for state in OPEN):
+            yield f"{'':{width}}  {no_destination(line['name'])}"
+    rows = [_link(link, answer["now"]) for link in answer["links"]]
+    if rows:
+        yield ""
+        yield from columns(("number", "goes to", "state", "when", "why", "link"), rows)
+    total = sum(
+        line["states"].get(state, 0) for line in answer["connections"] for state in ("pending", "leased", "held")
+    )
+    if total > len(rows):
+        yield f"… and {total - len(rows)} more; --most {min(total, 1000)} shows more"
+
+
+OPEN = ("pending", "leased", "held", "unknown", "dead")
+
+
+def no_destination(name: str) -> str:
+    return (
+        f"{red('no such destination any more')}: pocket-bridge queue move {name} reading sends it elsewhere, "
+        f"pocket-bridge queue cancel {name} gives it up"
+    )
+
+
+def _waits(line: Data) -> str:
+    states = {state: number for state, number in line["states"].items() if state in OPEN}
+    if not states:
+        return "nothing waits"
+    oldest = f"; the oldest since {moment(line['oldest'])}" if line["oldest"] else ""
+    return counted(states, STATES) + oldest
+
+
+def _link(link: Data, now: float) -> tuple[str, ...]:
+    when = "until it is let go" if link["state"] == "held" else moment(link["due"]) if link["due"] > now else "now"
+    state = STATES[link["state"]]
+    return (str(link["id"]), link["connection"], state, when, link["because"], link["url"] + quoted(link["title"]))
+
+
+def dead(answer: Data) -> Sequence[str]:
+    rows = [
+        (
+            *(str(link["id"]), link["connection"], STATES[link["state"]], moment(link["changed"])),
+            *(link["because"], link["url"] + quoted(link["title"])),
+        )
+        for link in answer["links"]
+    ]
+    if not rows:
+        return ["nothing was refused"]
+    return [
+        *columns(("number", "goes to", "state", "since", "why", "link"), rows),
+        "pocket-bridge retry NUMBER… sends single ones once more, retry NAME all of a connection",
+    ]
+
+
+def retried(answer: Data) -> Sequence[str]:
+    where = f" ({counted(answer['connections'])})" if answer["connections"] else ""
+    are = "is" if answer["retried"] == 1 else "are"
+    return [f"{how_many(answer['retried'], 'link')} {are} sent once more{where}"]
+
+
+def cancelled(answer: Data) -> Sequence[str]:
+    where = f"{answer['connection']}: " if answer["connection"] else ""
+    return [f"{where}{how_many(answer['cancelled'], 'link')} given up"]
+
+
+def moved(answer: Data) -> Sequence[str]:
+    are = "goes" if answer["moved"] == 1 else "go"
+    return [f"{how_many(answer['moved'], 'link')} of {answer['connection']} {are} to {answer['to']} instead"]
+
+
+def audited(answer: Data, *, by_day: bool = False) -> Sequence[str]:
+    return list(_audited(answer, by_day))
+
+
+def _audited(answer: Data, by_day: bool) -> Iterator[str]:  # noqa: FBT001
+    for what, fates in (("arrivals", ARRIVALS), ("sightings", SIGHTINGS)):
+        if answer[what]:
+            yield click.style(what, bold=True)
+            yield from _balances(answer[what], fates, by_day=by_day)
+    for what in ("arrivals", "sightings"):
+        yield from (_fault(balance, what) for balance in answer[what] if balance["missing"])
+    yield f"{green('ok')}  everything that came is accounted for" if answer["balances"] else red("it does not balance")
+
+
+def _balances(balances: Sequence[Data], fates: Sequence[str], *, by_day: bool) -> Sequence[str]:
+    sums: dict[tuple[str, ...], Counter[str]] = {}
+    for balance in balances:
+        key = (_day(balance["day"]), balance["source"]) if by_day else (balance["source"],)
+        sums.setdefault(key, Counter()).update({"": balance["counted"], **balance["became"]})
+    others = sorted({fate for number in sums.values() for fate in number} - {"", *fates})
+    head = (*(("day",) if by_day else ()), "source", "came", *fates, *others)
+    rows = [(*key, *(str(number[fate]) for fate in ("", *fates, *others))) for key, number in sorted(sums.items())]
+    return columns(head, rows)
+
+
+def _fault(balance: Data, what: str) -> str:
+    where = f"{_day(balance['day'])}, {balance['source']}: {balance['counted']} {what} came"
+    if lost := balance["became"].get("lost"):
+        return red(f"{where}, {lost} of them kept and wanted nowhere")
+    if balance["missing"] > 0:
+        return red(f"{where}, {balance['missing']} of them are not there any more and nobody deleted them")
+    return red(f"{where}, {-balance['missing']} more are there than that")
+
+
+def _day(day: int) -> str:
+    return datetime.fromtimestamp(day * 86400, UTC).strftime("%Y-%m-%d")
+
+
+def backed_up(answer: Data) -> Sequence[str]:
+    size = f"{answer['bytes'] / 2**20:.1f} MiB"
+    return [f"{answer['file']}: {_holds(answer)}, {size}, checked. It holds no token and no key."]
+
+
+def restored(answer: Data) -> Sequence[str]:
+    kept = [f"what was there before lies in {answer['kept']}"] if answer["kept"] else []
+    newest = f", the newest of {moment(answer['newest'])}" if answer["newest"] else ""
+    return [f"{answer['file']} is in use: {_holds(answer)}{newest}", *kept]
+
+
+def _holds(answer: Data) -> str:
+    return f"{how_many(answer['links'], 'link')}, {how_many(answer['items'], 'item')} on the lists"
+
+
+def examined(answer: Data) -> Sequence[str]:
+    return list(_examined(answer))
+
+
+def _examined(answer: Data) -> Iterator[str]:
+    for finding in answer["findings"]:
+        mark = {"ok": green("ok  "), "note": "note", "wrong": red("wrong")}[finding["level"]]
+        yield f"{mark:5} {finding['what']}"
+        if finding["mend"]:
+            yield f"      -> {finding['mend']}"
+    wrong = sum(finding["level"] == "wrong" for finding in answer["findings"])
+    yield f"{how_many(wrong, 'thing')} to mend" if wrong else "all is well"
