@@ -50,7 +50,16 @@ FLOORS: list[list[str]] = [
     ["bridge.declared", "bridge.tokens"],
     ["bridge.reload"],
     ["bridge.wiring"],
-    ["bridge.checkup", "bridge.first_start", "bridge.restoring", "bridge.service", "bridge.trial", "bridge.login", "bridge.moving", "bridge.words"],
+    [
+        "bridge.checkup",
+        "bridge.first_start",
+        "bridge.restoring",
+        "bridge.service",
+        "bridge.trial",
+        "bridge.login",
+        "bridge.moving",
+        "bridge.words",
+    ],
     ["bridge.cli"],
     ["bridge.__main__"],
 ]
