@@ -21,15 +21,16 @@ SQL_ARRIVAL = """
     SELECT id, account, source, channel, raw, gathers, received, due FROM arrival
 """
 
-# A key that is known and not yet forgotten keeps its row and answers nothing.
-SQL_REMEMBER = """
-    INSERT INTO seen (scope, key, arrival, since, until) VALUES {}
-    ON CONFLICT (scope, key) DO UPDATE SET arrival = NULL, since = excluded.since, until = excluded.until
-    WHERE seen.until <= excluded.since
-    RETURNING scope, key
+SQL_INSERT = """
+    INSERT INTO arrival (account, source, channel, raw, gathers, received, due, state, reason) VALUES {} RETURNING id
 """
 
-SQL_KNOWN_AS = "UPDATE seen SET arrival = ? WHERE scope = ? AND key = ?"
+# A key that is known and not yet forgotten keeps its row.
+SQL_REMEMBER = """
+    INSERT INTO seen (scope, key, arrival, since, until) VALUES {}
+    ON CONFLICT (scope, key) DO UPDATE SET arrival = excluded.arrival, since = excluded.since, until = excluded.until
+    WHERE seen.until <= excluded.since
+"""
 
 ROWS = 100
 """Rows in one statement."""
@@ -47,18 +48,20 @@ def put(
     """See ports.Inbox.put."""
     if cursor is not None:
         _move(tx, cursor, expect)
-    fresh = _remember(tx, [arrival.key for arrival in arrivals], now)
+    names = [(arrival.key.scope, arrival.key.value) for arrival in arrivals]
+    old = _known(tx, names, now)
     first: dict[tuple[str, str], Arrival] = {}
-    for arrival in arrivals:
-        if _name(arrival.key) in fresh:
-            first.setdefault(_name(arrival.key), arrival)
-    ids = dict(zip(first, _insert(tx, list(first.values()), now), strict=True))
+    for name, arrival in zip(names, arrivals, strict=True):
+        if name not in old:
+            first.setdefault(name, arrival)
+    ids = _insert(tx, list(first.values()), now)
     books.enter(tx, books.ARRIVED, [(now, arrival.source) for arrival in first.values()])
-    tx.executemany(SQL_KNOWN_AS, [(ids[name], *name) for name in ids])
-    _remember(tx, seen, now)
+    _remember(tx, [(arrival.key, number) for arrival, number in zip(first.values(), ids, strict=True)], now)
+    _remember(tx, [(key, None) for key in seen], now)
+    given = dict(zip(first, ids, strict=True))
     return [
-        Receipt(ids.get(name := _name(arrival.key)) or _known_as(tx, arrival.key), new=first.get(name) is arrival)
-        for arrival in arrivals
+        Receipt(given.get(name) or _known_as(tx, arrival.key), first.get(name) is arrival)
+        for name, arrival in zip(names, arrivals, strict=True)
     ]
 
 
@@ -70,8 +73,12 @@ def put_each(tx: Tx, puts: Sequence[tuple[Sequence[Arrival], float]]) -> list[li
     return [[next(receipts) for _ in arrivals] for arrivals, _ in puts]
 
 
-def _name(key: Key) -> tuple[str, str]:
-    return key.scope, key.value
+def _known(tx: Tx, names: Sequence[tuple[str, str]], now: float) -> set[tuple[str, str]]:
+    """Those of the keys that are still remembered. Nobody else writes meanwhile."""
+    scopes: dict[str, list[str]] = {}
+    for scope, value in names:
+        scopes.setdefault(scope, []).append(value)
+    return {(scope, value) for scope, values in scopes.items() for value in known(tx, scope, values, now)}
 
 
 def _insert(tx: Tx, arrivals: Sequence[Arrival], now: float) -> list[int]:
@@ -79,47 +86,35 @@ def _insert(tx: Tx, arrivals: Sequence[Arrival], now: float) -> list[int]:
     ids: list[int] = []
     for start in range(0, len(arrivals), ROWS):
         some = arrivals[start : start + ROWS]
-        rows = ",".join(["(?, ?, ?, ?, ?, ?, ?, 'new', '')"] * len(some))
-        values = [value for arrival in some for value in _values(tx, arrival, now)]
-        sql = (
-            "INSERT INTO arrival (account, source, channel, raw, gathers, received, due, state, reason)"
-            f" VALUES {rows} RETURNING id"
-        )
-        ids += sorted(row[0] for row in tx.execute(sql, values).fetchall())
+        values: list[object] = []
+        for arrival in some:
+            due_at = now if arrival.due <= now else _later(tx, arrival)
+            values += (arrival.account, arrival.source, arrival.channel, arrival.raw, arrival.group, now, due_at)
+        rows = tx.execute(SQL_INSERT.format(",".join(["(?, ?, ?, ?, ?, ?, ?, 'new', '')"] * len(some))), values)
+        ids += sorted(row[0] for row in rows.fetchall())
     return ids
 
 
-def _values(tx: Tx, arrival: Arrival, now: float) -> tuple[object, ...]:
-    due_at = _due(tx, arrival, now)
-    return (arrival.account, arrival.source, arrival.channel, arrival.raw, arrival.group, now, due_at)
-
-
-def _due(tx: Tx, arrival: Arrival, now: float) -> float:
-    """When it may be read. What is read together waits for the one that is due last."""
-    due_at = max(arrival.due, now)
-    if not arrival.group or arrival.due <= now:
-        return due_at
+def _later(tx: Tx, arrival: Arrival) -> float:
+    """When one that waits may be read. What is read together waits for the one that is due last."""
     waiting = "gathers = ? AND gathers <> '' AND state = 'new'"
     [latest] = tx.execute(f"SELECT max(due) FROM arrival WHERE {waiting}", (arrival.group,)).fetchone()
     if latest is None:
-        return due_at
-    due_at = max(due_at, latest)
+        return arrival.due
+    due_at = max(arrival.due, float(latest))
     tx.execute(f"UPDATE arrival SET due = ? WHERE {waiting}", (due_at, arrival.group))
-    return float(due_at)
+    return due_at
 
 
-def _remember(tx: Tx, keys: Sequence[Key], now: float) -> set[tuple[str, str]]:
-    """Those of the keys that were not known, and are from now on."""
-    fresh: set[tuple[str, str]] = set()
-    each = list({_name(key): key for key in keys}.values())
+def _remember(tx: Tx, keys: Sequence[tuple[Key, int | None]], now: float) -> None:
+    """Keys, each with the arrival it came with; those that are known stay as they are."""
+    each = list({(key.scope, key.value): (key, number) for key, number in keys}.values())
     for start in range(0, len(each), ROWS):
         some = each[start : start + ROWS]
-        values = [
-            value for key in some for value in (key.scope, key.value, now, None if key.keep is None else now + key.keep)
-        ]
-        sql = SQL_REMEMBER.format(",".join(["(?, ?, NULL, ?, ?)"] * len(some)))
-        fresh.update((row[0], row[1]) for row in tx.execute(sql, values).fetchall())
-    return fresh
+        values: list[object] = []
+        for key, number in some:
+            values += (key.scope, key.value, number, now, None if key.keep is None else now + key.keep)
+        tx.execute(SQL_REMEMBER.format(",".join(["(?, ?, ?, ?, ?)"] * len(some))), values)
 
 
 def _known_as(tx: Tx, key: Key) -> int:

@@ -17,6 +17,7 @@ from bridge.errors import ConfigError, FetchError, InvalidArrival, SourceError, 
 from bridge.net import Answer, Door
 from bridge.ports import Answered, Arrival, Cursor, Key, Receipt, Report, Reporter, Request, Source, Verdict
 from bridge.sources.telegram.answers import HELP
+from bridge.sources.telegram.api import BotApi as TelegramApi
 from bridge.sources.telegram.api import BotError
 from bridge.sources.telegram.source import Telegram, patience, read
 from bridge.sources.telegram.text import LONGEST_MESSAGE
@@ -149,6 +150,46 @@ async def test_an_update_becomes_an_arrival_as_it_came(bot_api: BotApi, door: Do
     assert (arrival.source, arrival.channel) == ("telegram", "42")
     assert inbox.units[0][0].key == Key("telegram:4242", str(number), 48 * 3600.0)
     assert await inbox.cursor("telegram:4242:offset") == str(number + 1)
+
+
+class Saying(Door):
+    """Whatever is asked, the answer is these bytes."""
+
+    def __init__(self, body: str) -> None:
+        self._body = body
+
+    async def fetch(self, url: str, **_: Any) -> Answer:
+        return Answer(url=url, status=200, headers={}, body=self._body.encode())
+
+
+SPELLED = st.sampled_from(
+    ['{"ok":true,"result":%s}', ' {"ok" : true , "result" : %s } \n', '{"result": %s, "ok": true}']
+)
+
+
+@settings(max_examples=150)
+@given(found=st.lists(st.deferred(lambda: JSON), max_size=4), spelled=SPELLED, spaced=st.booleans())
+async def test_each_element_of_an_answer_has_its_own_text(found: list[Any], spelled: str, *, spaced: bool) -> None:
+    api = TelegramApi(Saying(spelled % json.dumps(found, indent=2 if spaced else None)), token=TOKEN, api=API)
+    elements = await api.elements("getUpdates", {})
+    assert [says for _, says in elements] == found
+    assert [json.loads(raw) for raw, _ in elements] == found
+
+
+@pytest.mark.parametrize("body", ['{"ok":true,"result":[1 2]}', '{"ok":true,"result":[1,]}', '{"ok":true,"result":[1]'])
+async def test_half_an_answer_is_none(body: str) -> None:
+    with pytest.raises(SourceError, match="not its own"):
+        await TelegramApi(Saying(body), token=TOKEN, api=API).elements("getUpdates", {})
+
+
+async def test_what_is_kept_is_the_very_text_that_came(inbox: Witness) -> None:
+    update = (
+        '{"update_id" : 7,\n "message": {"message_id":1,"chat":{"id":42},"from":{"id":42},"text":"\\ud83d","x":1.0}}'
+    )
+    night = Night(1)
+    with pytest.raises(Morning):
+        await telegram(inbox, Saying('{"ok":true,"result":[%s]}' % update), night).run()  # noqa: UP031 - it holds braces
+    assert [arrival.raw for arrival in await inbox.stored()] == [update]
 
 
 async def test_one_answer_is_one_unit(bot_api: BotApi, door: Door, inbox: Witness) -> None:
@@ -722,7 +763,7 @@ def test_an_address_is_cut_out_right_between_any_characters(before: str, after: 
     assert urls(written) == [url]
 
 
-JSON = st.recursive(
+JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(["url", "https://a.example"]),
     lambda inner: st.lists(inner, max_size=3)
     | st.dictionaries(st.sampled_from(["type", "text", "url", "offset", "length", "id", "blocks", "tasks"]), inner, max_size=4),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from telegram.error import TelegramError
 from telegram.request import BaseRequest, RequestData
@@ -15,7 +15,19 @@ from bridge.net import Answer, Door
 _DEADLINE = 20.0
 _LONGEST_DESCRIPTION = 300
 _JSON = {"Content-Type": "application/json"}
+_RESULTS = re.compile(r'\s*\{\s*"ok"\s*:\s*true\s*,\s*"result"\s*:\s*\[\s*')
+_NEXT = re.compile(r"\s*,\s*")
+_END = re.compile(r"\s*\]\s*\}\s*")
+_DECODER = json.JSONDecoder()
+
 _TOKEN = re.compile(r"(?P<bot>[0-9]+):(?P<secret>[\w-]+)", re.ASCII)
+
+
+class Element(NamedTuple):
+    """One element of an answer: its own text, as it came, and what that says."""
+
+    raw: str
+    says: object
 
 
 class BotError(SourceError):
@@ -42,8 +54,24 @@ class BotApi:
 
     async def call(self, method: str, parameters: dict[str, Any] | None = None, *, wait: float = 0.0) -> Any:
         """The method's result. `wait`: seconds the server may take on purpose (a long poll)."""
+        answer = await self._asked(method, parameters, wait)
+        return self._result(answer, answer.body.decode("utf-8", "replace"))
+
+    async def elements(self, method: str, parameters: dict[str, Any], *, wait: float = 0.0) -> list[Element]:
+        """The result of a method that answers a list, element by element."""
+        answer = await self._asked(method, parameters, wait)
+        text = answer.body.decode("utf-8", "replace")
+        found = _elements(text) if answer.status < 300 else None
+        if found is not None:
+            return found
+        result = self._result(answer, text)
+        if not isinstance(result, list):
+            raise SourceError(f"the Bot API answered {method} with something that is no list")
+        return [Element(json.dumps(element, separators=(",", ":")), element) for element in result]
+
+    async def _asked(self, method: str, parameters: dict[str, Any] | None, wait: float) -> Answer:
         try:
-            answer = await self._net.fetch(
+            return await self._net.fetch(
                 f"{self._address}/{method}",
                 method="POST",
                 headers=_JSON,
@@ -53,11 +81,10 @@ class BotApi:
             )
         except FetchError as error:
             raise SourceError(self._redacted(f"Telegram cannot be reached: {error}")) from None
-        return self._result(answer)
 
-    def _result(self, answer: Answer) -> Any:
+    def _result(self, answer: Answer, text: str) -> Any:
         try:
-            body = json.loads(answer.body.decode("utf-8", "replace"))
+            body = json.loads(text)
         except (ValueError, RecursionError):
             body = None
         match body:
@@ -112,6 +139,26 @@ class BotCallError(TelegramError):
     def __init__(self, error: SourceError) -> None:
         super().__init__(str(error))
         self.error = error
+
+
+def _elements(text: str) -> list[Element] | None:
+    """In one pass, so that nothing has to be written out again; None: the answer must be looked at as a whole."""
+    head = _RESULTS.match(text)
+    if head is None:
+        return None
+    at, found = head.end(), list[Element]()
+    if _END.fullmatch(text, at):
+        return found
+    try:
+        while True:
+            says, end = _DECODER.raw_decode(text, at)
+            found.append(Element(text[at:end], says))
+            more = _NEXT.match(text, end)
+            if more is None:
+                return found if _END.fullmatch(text, end) else None
+            at = more.end()
+    except (ValueError, RecursionError):
+        return None
 
 
 def _status(answer: Answer, body: dict[str, Any]) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from bridge.errors import InvalidArrival
 from bridge.ports import OWNER
 from bridge.settings import EVERYBODY
-from bridge.sources.telegram.update import Json, chat_of, message_in
+from bridge.sources.telegram.update import chat_of, message_in, understood
 
 _MOST_NAMED = 1000
 _MOVES = frozenset({"migrate_to_chat_id", "migrate_from_chat_id"})
@@ -68,15 +68,15 @@ class Guests:
                     log.warning(words, old, new)
 
 
-def moves(updates: Iterable[Json]) -> dict[int, int]:
+def moves(elements: Iterable[object]) -> dict[int, int]:
     """Groups that became supergroups, as updates tell it: old id -> new id."""
     found: dict[int, int] = {}
-    for update in updates:
-        said = update.get("message")
-        if not isinstance(said, dict) or not _MOVES & said.keys():
+    for element in elements:
+        said = element.get("message") if isinstance(element, dict) else None
+        if not isinstance(said, dict) or _MOVES.isdisjoint(said):
             continue  # as nearly always
         try:
-            message = message_in(update) or {}
+            message = message_in(understood(element)) or {}
         except InvalidArrival:
             continue
         match message:

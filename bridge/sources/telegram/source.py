@@ -28,7 +28,7 @@ from bridge.delivery import backoff
 from bridge.errors import InvalidArrival, SourceError, StoreError
 from bridge.net import Door
 from bridge.ports import DAY, Arrival, Cursor, Inbox, Key, Report
-from bridge.sources.telegram.api import BotApi, BotError
+from bridge.sources.telegram.api import BotApi, BotError, Element
 from bridge.sources.telegram.guests import Guests, moves
 from bridge.sources.telegram.reading import COMMANDS, read
 from bridge.sources.telegram.reply import Replies, Style
@@ -36,7 +36,6 @@ from bridge.sources.telegram.update import (
     ASKED_FOR,
     PRESS,
     Json,
-    chat_of,
     command,
     identity,
     kind,
@@ -183,7 +182,7 @@ class Telegram:
     async def _poll(self) -> None:
         began, before = self._clock(), self._offset
         updates = await self._updates()
-        received = [number for element in updates if (number := update_id(element)) is not None]
+        received = [number for element in updates if (number := update_id(element.says)) is not None]
         if updates:
             offset = received[-1] + 1 if received else (self._offset or 0) + 1
             await self._keep(updates, Cursor(f"{self._scope}:offset", str(offset)))
@@ -192,14 +191,15 @@ class Telegram:
         if not moved and self._clock() - began < _SOON:
             await self._sleep(_SOON)  # a server that does not wait must not make us spin
 
-    async def _updates(self) -> list[Any]:
-        parameters = {"timeout": self._poll_seconds, "limit": _MOST_UPDATES, "allowed_updates": ASKED_FOR}
+    async def _updates(self) -> list[Element]:
+        parameters: dict[str, Any] = {
+            "timeout": self._poll_seconds,
+            "limit": _MOST_UPDATES,
+            "allowed_updates": ASKED_FOR,
+        }
         if self._offset is not None:
             parameters["offset"] = self._offset
-        updates = await self._bot_api.call("getUpdates", parameters, wait=self._poll_seconds)
-        if not isinstance(updates, list):
-            raise SourceError("the Bot API answered getUpdates with something that is no list")
-        return updates
+        return await self._bot_api.elements("getUpdates", parameters, wait=self._poll_seconds)
 
     # -- brought ---------------------------------------------------------------------------------------------------
 
@@ -239,23 +239,23 @@ class Telegram:
 
     # -- kept ------------------------------------------------------------------------------------------------------
 
-    async def _keep(self, updates: Sequence[object], cursor: Cursor | None = None) -> None:
+    async def _keep(self, updates: Sequence[Element], cursor: Cursor | None = None) -> None:
         await self._follow(updates)
         arrivals = [arrival for update in updates if (arrival := self._arrival(update)) is not None]
         if arrivals or cursor:
             await self._inbox.put(arrivals, cursor=cursor)
 
-    async def _follow(self, updates: Sequence[object]) -> None:
-        moved = moves(update for update in updates if isinstance(update, dict) and update_id(update) is not None)
+    async def _follow(self, updates: Sequence[Element]) -> None:
+        moved = moves(element.says for element in updates)
         if not moved:
             return
         self._guests.follow(moved)
         known = json.dumps({str(old): new for old, new in self._guests.moved.items()})
         await self._inbox.put([], cursor=Cursor(f"{self._scope}:moved", known))
 
-    def _arrival(self, update: object) -> Arrival | None:
+    def _arrival(self, element: Element) -> Arrival | None:
         """None for what is not ours to keep. What cannot be understood is kept: reading it will say why."""
-        raw = json.dumps(update, separators=(",", ":"))
+        raw, update = element
         number = update_id(update)
         if number is None:
             digest = hashlib.sha256(raw.encode()).hexdigest()[:32]
@@ -265,16 +265,16 @@ class Telegram:
             known = understood(update)
             message = message_in(known)
             account = self._account(message) if message else None
-            if message is None or account is None:
-                return None
         except InvalidArrival:
             return Arrival(source=self.name, key=key, raw=raw)
+        if message is None or account is None:
+            return None
         return Arrival(
             source=self.name,
             key=key,
             raw=raw,
             account=account,
-            channel=str(chat_of(message)),
+            channel=str(message["chat"]["id"]),
             group=identity(self._bot_api.bot_id, message) if kind(known) != PRESS else "",
             due=self._clock() + _ALBUM_SECONDS if "media_group_id" in message else 0.0,
         )
@@ -283,7 +283,8 @@ class Telegram:
         """Whose list a message is for; None: it is not for us."""
         account = self._guests.account(senders(message))
         _, bot, _ = command(message)
-        return None if bot and self._username and bot.lower() != self._username.lower() else account
+        others = bot and self._username and bot.lower() != self._username.lower()
+        return None if others else account
 
     def _complain(self, error: SourceError | StoreError) -> None:
         complaint = _complaint(error)
@@ -296,12 +297,12 @@ class Telegram:
             self._complaint = ""
 
 
-def _loaded(body: str) -> object:
+def _loaded(body: str) -> Element:
     """The update a body holds; a body that is no JSON is kept as the text it is."""
     try:
-        return json.loads(body)
+        return Element(body, json.loads(body))
     except (ValueError, RecursionError):
-        return body
+        return Element(json.dumps(body), body)
 
 
 def patience(error: SourceError | StoreError, failures: int, chance: float) -> float:

@@ -25,11 +25,8 @@ _COMMAND = re.compile(r"/(?P<name>\w+)(?:@(?P<bot>\w+))?(?:\s(?P<argument>.*))?"
 
 def update_id(element: object) -> int | None:
     """The id of one element of an answer; None when the element is no update at all."""
-    match element:
-        case {"update_id": int(number)} if not isinstance(number, bool):
-            return number
-        case _:
-            return None
+    number = element.get("update_id") if isinstance(element, dict) else None
+    return number if type(number) is int else None
 
 
 def loads(raw: str) -> Json:
@@ -50,7 +47,10 @@ def understood(element: object) -> Json:
 
 def kind(update: Json) -> str:
     """Which of the readable kinds this update is, "" for any other."""
-    return next((name for name in _READABLE if name in update), "")
+    for name in _READABLE:
+        if name in update:
+            return name
+    return ""
 
 
 def message_in(update: Json) -> Json | None:
@@ -118,7 +118,7 @@ def command(message: Json) -> tuple[str, str, str]:
     ('', '', '')
     """
     text = message.get("text")
-    parts = _COMMAND.fullmatch(text) if isinstance(text, str) else None
+    parts = _COMMAND.fullmatch(text) if isinstance(text, str) and text.startswith("/") else None
     if parts is None:
         return "", "", ""
     return parts["name"].lower(), parts["bot"] or "", (parts["argument"] or "").strip()
@@ -126,6 +126,6 @@ def command(message: Json) -> tuple[str, str, str]:
 
 def _number(holder: object, name: str, fault: str) -> int:
     value = holder.get(name) if isinstance(holder, dict) else None
-    if not isinstance(value, int) or isinstance(value, bool):
+    if type(value) is not int:
         raise InvalidArrival(fault)
     return value
