@@ -15,6 +15,7 @@ from bridge import rules
 from bridge.errors import ConfigError, InvalidArrival
 from bridge.link import Sighting, canonical, web_address
 from bridge.operations import WAITING, Queues
+from bridge.page import Looked
 from bridge.ports import OWNER, Arrival, Described, Inbox, Key, Ledger, Reading, Report, Source
 from bridge.rules import Occasion, RuleFile
 
@@ -115,7 +116,8 @@ class Desk:
             return []
         rule_file = rules.load(text, name="the rules of that time")
         occasion = Occasion(account=account, now=sighting["received"], seen=seen, zone=self._zone)
-        traces = rules.explain(rule_file, Sighting.from_facts(sighting["facts"]), occasion)
+        looked = Looked.from_wire(sighting["page"]) if sighting["page"] else None
+        traces = rules.explain(rule_file, Sighting.from_facts(sighting["facts"]), occasion.informed(looked))
         return [asdict(trace) for trace in traces]
 
     async def standing(self, account: str) -> dict[str, Any]:
@@ -166,6 +168,7 @@ class Desk:
             "sources": await self.sources(),
             "arrivals": counts["arrivals"],
             "sightings": counts["sightings"],
+            "waiting_for_pages": counts["waiting_for_pages"],
             "connections": connections,
             "without_connection": orphans,
             "rules": {"file": self._rule_file().name, "hash": self._rule_file().hash},

@@ -9,6 +9,8 @@
     │   ├─ Full             the disk is full: what grows waits until there is room
     │   └─ Unusable         (a ConfigError too) the file is damaged, newer or no database: what to do
     ├─ FetchError           an outgoing request failed or was refused before it left
+    │   └─ NotAllowed       the address is one that may not be reached
+    ├─ PageError            a page cannot be read: now, or at all
     └─ DestinationError     a whole call failed: the outcome of every delivery in it
         ├─ Unavailable      later
         ├─ Throttled        wait until the service says so; no attempt is burned
@@ -64,6 +66,19 @@ class FetchError(BridgeError):
     def __init__(self, reason: str, *, sent: bool = False) -> None:
         super().__init__(reason)
         self.sent = sent
+
+
+class NotAllowed(FetchError):  # noqa: N818
+    """The address lies inside a private network, which nobody has opened."""
+
+
+class PageError(BridgeError):
+    """A page cannot be read. `lasting`: not later either. `retry_after` is in seconds when the site named a time."""
+
+    def __init__(self, reason: str, *, lasting: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.lasting = lasting
+        self.retry_after = retry_after
 
 
 class DestinationError(BridgeError):

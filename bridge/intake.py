@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, tzinfo
@@ -16,9 +17,11 @@ from typing import Protocol
 from bridge import rules
 from bridge.errors import InvalidArrival, StoreError
 from bridge.link import Sighting
+from bridge.needs import IN_LINE_SECONDS, NO_PATIENCE, NOTHING, Need, Patience, needed
 from bridge.operations import Underway
-from bridge.ports import OWNER, Arrival, Inbox, Read, Reading
-from bridge.rules import Decision, Occasion, RuleFile
+from bridge.page import Looked
+from bridge.ports import OWNER, Arrival, Inbox, KnownPages, Read, Reading
+from bridge.rules import Decision, Occasion, PageRules, RuleFile
 
 Reader = Callable[[Sequence[Arrival]], Reading]
 
@@ -56,6 +59,9 @@ class Intake:
         zone: tzinfo = UTC,
         underway: Underway | None = None,
         trial: Trial | None = None,
+        pages: KnownPages | None = None,
+        patience: Patience = NO_PATIENCE,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._inbox = inbox
         self._readers = readers
@@ -63,6 +69,10 @@ class Intake:
         self._underway = underway
         self._trial = trial
         self._begun: set[int] = set()
+        self._pages = pages
+        self._patience = patience
+        self._clock = clock
+        self._page_rules = PageRules(rule_file)
         self.rule_file = rule_file
 
     async def wait(self) -> None:
@@ -76,10 +86,10 @@ class Intake:
             deadly = await self._deadly(due, rule_file)
             harmless = [arrival for arrival in due if arrival.id not in deadly]
             reads = await asyncio.to_thread(self._read_all, harmless, rule_file)
-            if "seen" in rule_file.asks:
-                reads = [await self._counted(read, rule_file) for read in reads]
+            needs = await asyncio.to_thread(self._needs, reads, rule_file)
+            reads = [await self._known(read, need, rule_file) for read, need in zip(reads, needs, strict=True)]
             reads += [Read(arrival, "parked", deadly[arrival.id]) for arrival in due if arrival.id in deadly]
-            await self._take(reads, rule_file.hash)
+            await self._take(_together(reads), rule_file.hash)
             self._begun.difference_update(arrival.id for arrival in due)
         return len(due)
 
@@ -116,15 +126,37 @@ class Intake:
         for read in reads:
             _log(read)
 
-    async def _counted(self, read: Read, rule_file: RuleFile) -> Read:
-        """Decided once more, now that it is known how often each link was seen before."""
+    def _needs(self, reads: Sequence[Read], rule_file: RuleFile) -> list[Need]:
+        if self._pages is None or self._patience.looks == "off":
+            return [NOTHING] * len(reads)
+        if self._page_rules.rule_file is not rule_file:
+            self._page_rules = PageRules(rule_file)
+        return [needed(read, self._page_rules, self._occasion(read.arrival), self._patience) for read in reads]
+
+    async def _known(self, read: Read, need: Need, rule_file: RuleFile) -> Read:
+        """Decided once more, now that more is known: of pages, and how often each link was seen before. Or it waits."""
         arrival = read.arrival
-        seen = await self._inbox.seen(arrival.account, [sighting.canonical for sighting, _ in read.decided])
+        looked = await self._looked(need, finally_=arrival.waited)
+        missing = {address: url for address, url in need.first.items() if address not in looked}
+        if missing and not arrival.waited:
+            return Read(arrival, "waits", pages=missing, until=self._clock() + IN_LINE_SECONDS)
+        seen = await self._seen(read) if "seen" in rule_file.asks else {}
+        if not looked and not seen:
+            return replace(read, pages=need.late)
         decided = [
-            (sighting, _decide(rule_file, sighting, self._occasion(arrival, seen=seen[sighting.canonical])))
+            (sighting, _decide(rule_file, sighting, occasion.informed(looked.get(sighting.canonical))))
             for sighting, _ in read.decided
+            for occasion in [self._occasion(arrival, seen.get(sighting.canonical))]
         ]
-        return replace(read, decided=decided)
+        return replace(read, decided=decided, pages=need.late, looked=looked)
+
+    async def _looked(self, need: Need, *, finally_: bool) -> Mapping[str, Looked]:
+        if self._pages is None or not need:
+            return {}
+        return await self._pages.looked([*need.first, *need.late], finally_=finally_)
+
+    async def _seen(self, read: Read) -> Mapping[str, int]:
+        return await self._inbox.seen(read.arrival.account, [sighting.canonical for sighting, _ in read.decided])
 
     def _occasion(self, arrival: Arrival, seen: int | None = None) -> Occasion:
         return Occasion(account=arrival.account, now=arrival.received, seen=seen, zone=self._zone)
@@ -143,6 +175,12 @@ class Intake:
             # One bad member must not take the others with it.
             return [read_one(self._readers, [each], rule_file, self._occasion(each)) for each in group]
         return [found, *(Read(arrival, "read", f"together with {first.id}") for arrival in others)]
+
+
+def _together(reads: Sequence[Read]) -> list[Read]:
+    """What is read with an arrival that waits for a page, waits with it."""
+    until = {f"together with {read.arrival.id}": read.until for read in reads if read.state == "waits"}
+    return [Read(read.arrival, "waits", until=until[read.reason]) if read.reason in until else read for read in reads]
 
 
 def read_one(readers: Mapping[str, Reader], group: Sequence[Arrival], rule_file: RuleFile, occasion: Occasion) -> Read:

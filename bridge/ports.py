@@ -16,7 +16,9 @@ from starlette.types import Receive, Scope, Send
 from bridge.budget import Heard
 from bridge.delivery import Delivery, Outcome, Settlement
 from bridge.link import Sighting, printable
-from bridge.reading_list import Action, Page, Query, Result, Status
+from bridge.page import Looked, Page
+from bridge.reading_list import Action, Query, Result, Status
+from bridge.reading_list import Page as ListPage
 from bridge.record import Record
 from bridge.rules import Decision
 
@@ -54,6 +56,8 @@ class Arrival:
     due: float = 0.0
     id: int = 0
     received: float = 0.0
+    waited: bool = False
+    """For its pages: an arrival waits once, and is decided with what is known then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,9 @@ class Request:
 class Read:
     """Intake's finding about one arrival, to be committed in one piece.
 
-    `state`: read (has links), empty, command, parked (with `reason`).
+    `state`: read (has links), empty, command, parked (with `reason`), waits (for `pages`, until `until`).
+    `pages`: canonical address -> address of pages that are to be looked at; of an arrival that does not wait, for their
+    titles only. `looked`: canonical address -> what was known of the page when this was decided.
     """
 
     arrival: Arrival
@@ -104,6 +110,9 @@ class Read:
     reason: str = ""
     decided: Sequence[tuple[Sighting, Decision]] = ()
     requests: Sequence[Request] = ()
+    pages: Mapping[str, str] = field(default_factory=dict)
+    until: float = 0.0
+    looked: Mapping[str, Looked] = field(default_factory=dict)
 
 
 class Inbox(Protocol):
@@ -158,6 +167,59 @@ class ManyCursors(Inbox, Protocol):
     async def move(self, moves: Sequence[tuple[Cursor, str | None]]) -> AbstractSet[str]:
         """Each cursor whose value still is what stands beside it is moved, all in one unit, durable as with `put`.
         Answers the scopes of the others."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WantedPage:
+    """A page that is to be looked at. `tries` failed since `began` (0.0: none). `titled`: somebody lacks its title,
+    and may get it late."""
+
+    address: str
+    url: str
+    host: str
+    tries: int
+    began: float
+    titled: bool
+
+
+class KnownPages(Protocol):
+    async def looked(self, addresses: Sequence[str], *, finally_: bool) -> Mapping[str, Looked]:
+        """What is known of the pages of these links, which are given in their canonical form; those that are to be
+        looked at first are left out. `finally_`: nobody waits any longer, none is left out."""
+        ...
+
+
+class Lookups(Protocol):
+    """Pages that are to be looked at, and what was found."""
+
+    async def next_page(self, busy: AbstractSet[str]) -> WantedPage | None:
+        """The one that is due first and lies on none of these hosts."""
+        ...
+
+    async def page_read(self, address: str, page: Page, *, retitling: AbstractSet[str]) -> None:
+        """In one unit: the facts are kept, whoever waits for nothing else is read again, links that lack a title get
+        it, and the page's own address becomes another name of its link. `retitling`: where a title may change."""
+        ...
+
+    async def page_unread(self, page: WantedPage, reason: str, *, again: float | None, waited_for: bool) -> None:
+        """A look failed; the next one is due at `again`. Not `waited_for`: whoever waits goes on without it."""
+        ...
+
+    async def wait_for_pages(self) -> None:
+        """Returns when a page may be due; it may return early."""
+        ...
+
+
+class Pages(Protocol):
+    """Where pages are read."""
+
+    async def read(self, url: str) -> Page:
+        """What the page says. Raises PageError, with the reason in words. Bounded in time and bytes."""
+        ...
+
+    async def rest(self) -> None:
+        """Nothing to read for a while: lets go of what is kept for it."""
         ...
 
 
@@ -283,6 +345,7 @@ class Traits:
     add_is_idempotent: bool = False
     can_update_tags: bool = False
     scopes: tuple[str, ...] = ()
+    can_update_title: bool = False
 
 
 class Destination(Protocol):
@@ -509,7 +572,7 @@ class ReadingList(Protocol):
         """The actions in order, each on its own (one that fails changes nothing), and the arrivals: one unit."""
         ...
 
-    async def find(self, account: str, query: Query) -> Page: ...
+    async def find(self, account: str, query: Query) -> ListPage: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -546,6 +609,7 @@ class Passport:
 
     `refused`: arrivals that name the link and could not be read; `marked`: feeds that knew it without saving it.
     `item`: what the own list holds of it now, whether or not it came through here: `time_added`, `archived`.
+    `page`: what a look at its page brought; `others`: further addresses that lead to this link.
     """
 
     canonical: str
@@ -556,6 +620,8 @@ class Passport:
     marked: list[dict[str, Any]] = field(default_factory=list)
     waiting: list[dict[str, Any]] = field(default_factory=list)
     item: dict[str, Any] | None = None
+    page: dict[str, Any] | None = None
+    others: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -571,6 +637,8 @@ class Seen:
     state: str
     reason: str
     before: int
+    looked: Looked | None = None
+    """What was known of its page; None where nobody looked."""
 
 
 class Archive(Protocol):

@@ -177,7 +177,9 @@ class Rulebook:
         return {"released": await self._archive.release(chosen, send=send), "sent": send}
 
     def _occasion(self, seen: Seen) -> Occasion:
-        return Occasion(account=seen.account, now=seen.received, seen=seen.before, zone=self._zone)
+        return Occasion(account=seen.account, now=seen.received, seen=seen.before, zone=self._zone).informed(
+            seen.looked
+        )
 
     async def _pages(self, since: float, state: str = "") -> AsyncIterator[Sequence[Seen]]:
         """Newest first, some at a time: no reading is kept open while they are looked at."""

@@ -63,6 +63,13 @@ class Settings(BaseSettings):
     feed_at_once: int = Field(
         default=50, ge=1, le=10**6, description="Most entries of a feed taken at one poll; the others follow later."
     )
+    pages: Literal["on", "rules", "off"] = Field(
+        default="on",
+        description="Which pages are looked at: on, for a missing title and where a rule asks; rules, only these; off.",
+    )
+    page_wait: float = Field(
+        default=20.0, ge=1.0, le=600.0, description="Seconds a link waits for its page, from the first look at it."
+    )
     apps: Literal["", "open", "listed"] = Field(
         default="",
         description="Whose consumer keys the Pocket API takes: open, any; listed, those of `pocket-bridge apps`.",

@@ -29,7 +29,10 @@ from bridge.destinations._lists import Lists
 from bridge.herald import Channel, Herald
 from bridge.intake import Intake, Reader
 from bridge.link import canonical
+from bridge.lookup import AT_ONCE, Lookup
+from bridge.needs import Patience
 from bridge.net import Net
+from bridge.pages.reader import PageReader
 from bridge.ports import OWNER, Destination, Source
 from bridge.ports import Reporter as Teller
 from bridge.quarantine import Quarantine
@@ -192,11 +195,15 @@ async def _wire(
     channels = _channels(settings, rule_file, net)
     store.tell_by(list(channels))
     options = {"telegram": {"schemeless": settings.telegram_schemeless}}
+    retitling = {connection.name for connection in connections if connection.traits.can_update_title}
+    patience = Patience(settings.pages, settings.page_wait, retitling)
     intake = Intake(
         store,
         Readers(options),
         rule_file,
         zone=settings.zone,
+        pages=store,
+        patience=patience,
         underway=store.upkeep,
         trial=Quarantine(READERS, options, zone=settings.tz),
     )
@@ -209,6 +216,7 @@ async def _wire(
             )
             for connection in connections
         },
+        **await _page_workers(store, net, patience),
         "reporter": Reporter(store, tellers, clock=time.time, chance=random.random),
         "rules": Periodic(reload, RELOAD_SECONDS),
         "housekeeping": Periodic(store.forget, FORGET_SECONDS),
@@ -293,6 +301,16 @@ async def _wire(
         intake=intake,
         reload=reload,
     )
+
+
+async def _page_workers(store: Store, net: Net, patience: Patience) -> dict[str, Worker]:
+    """Those that look at pages. Heavy modules are loaded in the child process that reads them."""
+    if patience.looks == "off":
+        await store.stop_waiting()
+        return {}
+    pages = PageReader(net)
+    lookup = Lookup(store, pages, clock=time.time, patience=patience.seconds, retitling=patience.retitling)
+    return {f"pages {number}": lookup for number in range(1, AT_ONCE + 1)}
 
 
 def _missing(store: Store) -> list[str]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from bridge.store.core import Store
+
+# No test looks at a stranger's page: those that are about pages say so.
+os.environ["BRIDGE_PAGES"] = "off"
 
 CORPUS = Path(__file__).resolve().parents[1].parent / "shared" / "corpus"
 

@@ -23,15 +23,17 @@ FLOORS: list[list[str]] = [
             "bridge.delivery",
             "bridge.reading_list",
         ),
-        *("bridge.settings", "bridge.logs"),
+        *("bridge.settings", "bridge.logs", "bridge.page", "bridge.child"),
     ],
+    ["bridge.titles"],
     ["bridge.rules", "bridge.record"],
     ["bridge.ports", "bridge.exports"],
     ["bridge.operations"],
-    ["bridge.net", "bridge.store", "bridge.destinations", "bridge.web"],
+    ["bridge.needs", "bridge.net", "bridge.pages", "bridge.store", "bridge.destinations", "bridge.web"],
     ["bridge.sources"],
     [
         "bridge.intake",
+        "bridge.lookup",
         "bridge.sender",
         "bridge.reporter",
         "bridge.supervisor",
@@ -66,8 +68,8 @@ FLOORS: list[list[str]] = [
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 # What stages and plugs must not see of each other: only wiring knows both.
-PLUGS = ("bridge.sources", "bridge.destinations", "bridge.store", "bridge.net", "bridge.web")
-STAGES = tuple(FLOORS[8])
+PLUGS = ("bridge.sources", "bridge.destinations", "bridge.store", "bridge.net", "bridge.pages", "bridge.web")
+STAGES = tuple(FLOORS[FLOOR["bridge.intake"]])
 WIRING = ("bridge.wiring", "bridge.declared", "bridge.reload")
 
 

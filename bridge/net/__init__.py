@@ -20,7 +20,7 @@ import httpx
 from bridge import __version__
 from bridge.errors import FetchError
 from bridge.net._addresses import is_private
-from bridge.net._connection import Headers, Reply, wire_request
+from bridge.net._connection import Cut, Headers, Reply, wire_request
 from bridge.net._pool import Pool, Resolver, resolve
 from bridge.net._target import Target
 from bridge.net._transport import Transport
@@ -78,28 +78,34 @@ class Door:
         content: bytes = b"",
         deadline: float = 20.0,
         most_bytes: int = 10 * 1024 * 1024,
+        cut: bool = False,
         redirects: int = 5,
     ) -> Answer:
-        """Any status is an answer. Raises FetchError when there is none in time, when it is too large, or when an
-        address on the way is not allowed. Validators are sent to the first address only; to another origin go none
-        but harmless headers, and never `secrets` (headers of any name). From the internet no redirect leads into a
-        private network."""
+        """Any status is an answer. Raises FetchError when there is none in time, when it is too large (with `cut`, its
+        beginning is enough), or when an address on the way is not allowed. Validators are sent to the first address
+        only; to another origin go none but harmless headers, and never `secrets` (headers of any name). From the
+        internet no redirect leads into a private network."""
         hidden = secrets or {}
         given = {**(headers or {}), **hidden}
         request = _Request(method, Target.of(url), given, content, frozenset(map(str.lower, hidden)))
         try:
             async with asyncio.timeout(deadline):
-                return await self._follow(request, redirects if self._follows else 0, most_bytes)
+                return await self._follow(request, redirects if self._follows else 0, most_bytes, cut=cut)
         except TimeoutError:
             raise FetchError(f"no complete answer within {deadline:g} seconds", sent=True) from None
 
-    async def _follow(self, request: _Request, redirects: int, most_bytes: int) -> Answer:
+    async def _follow(self, request: _Request, redirects: int, most_bytes: int, *, cut: bool) -> Answer:
         hops: list[tuple[int, str]] = []
         private_too = True
         while True:
-            reply, private_too = await self._way.ask(
-                request.target, request.wire(), request.content, most_bytes=most_bytes, private_too=private_too
-            )
+            try:
+                reply, private_too = await self._way.ask(
+                    request.target, request.wire(), request.content, most_bytes=most_bytes, private_too=private_too
+                )
+            except Cut as error:
+                if not cut:
+                    raise
+                reply, private_too = error.reply, False
             headers = _joined(reply.headers)
             location = headers.get("location", "")
             if reply.status not in _REDIRECTS or not location or redirects == 0:

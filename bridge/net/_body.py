@@ -15,6 +15,14 @@ _GZIP = 16 + zlib.MAX_WBITS
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
+class Overflow(FetchError):  # noqa: N818 - what the body does
+    """More came than may; `beginning` is what was read by then."""
+
+    def __init__(self, most_bytes: int, beginning: bytes) -> None:
+        super().__init__(f"the answer is larger than {most_bytes} bytes", sent=True)
+        self.beginning = beginning[:most_bytes]
+
+
 class Body:
     """Takes the wire's pieces. Raises FetchError as soon as it is too much, or is not what was asked for."""
 
@@ -28,12 +36,12 @@ class Body:
 
     def feed(self, piece: bytes) -> None:
         self._wire += len(piece)
-        if self._wire > self._most:
-            raise self._too_large()
-        if self._inflate is None:
-            self._parts.append(piece)
-        else:
+        if self._inflate is not None:
             self._unpack(piece)
+        else:
+            self._parts.append(piece)
+        if self._wire > self._most:
+            raise Overflow(self._most, b"".join(self._parts))
 
     def whole(self) -> bytes:
         """Once everything was fed."""
@@ -57,13 +65,10 @@ class Body:
     def _count(self, part: bytes) -> None:
         self._size += len(part)
         if self._size > self._most:
-            raise self._too_large()
+            raise Overflow(self._most, b"".join((*self._parts, part)))
         if self._size > max(WORTH_COUNTING, RATIO * self._wire):
             raise FetchError(f"the answer unpacks to more than {RATIO} times its size", sent=True)
         self._parts.append(part)
-
-    def _too_large(self) -> FetchError:
-        return FetchError(f"the answer is larger than {self._most} bytes", sent=True)
 
 
 def _window(encoding: str) -> int:

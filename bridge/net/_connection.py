@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import h11
 
 from bridge.errors import FetchError
-from bridge.net._body import Body
+from bridge.net._body import Body, Overflow
 from bridge.net._target import Origin
 
 MOST_HEADER = 64 * 1024
@@ -42,6 +42,14 @@ def _bytes(text: str | bytes) -> bytes:
 
 class Closed(FetchError):  # noqa: N818 - what the connection is
     """It ended before a byte of the answer came: on a used connection, the server may never have seen the request."""
+
+
+class Cut(FetchError):  # noqa: N818 - what was done to it
+    """The answer is larger than it may be; `reply` is its beginning, for whom that is enough."""
+
+    def __init__(self, error: FetchError, reply: Reply) -> None:
+        super().__init__(str(error), sent=True)
+        self.reply = reply
 
 
 class Connection(asyncio.Protocol):
@@ -134,8 +142,13 @@ class Connection(asyncio.Protocol):
                 self._fail(FetchError(words, sent=True))
             else:
                 self._fail(Closed("the server closed the connection without an answer", sent=True))
+        except Overflow as error:
+            self._fail(Cut(error, Reply(*self._said(), error.beginning)))
         except FetchError as error:
             self._fail(error)
+
+    def _said(self) -> tuple[int, Headers]:
+        return (self._head.status_code, list(self._head.headers)) if self._head else (0, [])
 
     def _read(self) -> None:
         while True:

@@ -11,7 +11,7 @@ from functools import partial
 
 import h11
 
-from bridge.errors import FetchError
+from bridge.errors import FetchError, NotAllowed
 from bridge.net._addresses import Network, is_private, literal, within
 from bridge.net._connection import Closed, Connection, Reply
 from bridge.net._target import Origin, Target
@@ -134,7 +134,7 @@ class Pool:
                 raise FetchError(f"the name {origin.host} is not known") from None
         for address in addresses if origin != self._trusted else ():
             if is_private(address) and not (private_too and within(address, self._allowed)):
-                raise FetchError(
+                raise NotAllowed(
                     f"{origin.host} is an address inside a private network ({address}); "
                     "BRIDGE_ALLOW_NETS names the networks that may be reached"
                 )

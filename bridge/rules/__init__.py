@@ -10,7 +10,7 @@ lines = failures(rule_file)                      # the tests in the file that do
 from __future__ import annotations
 
 from bridge.rules._decide import Decision, Trace, as_text, decide, explain
-from bridge.rules._facts import NOWHERE, Occasion
+from bridge.rules._facts import NOT_YET, NOWHERE, Occasion
 from bridge.rules._failures import failures
 from bridge.rules._feeds import interval_of, start_of, too_often
 from bridge.rules._file import READING, Defaults, Expect, Feed, Hook, RuleFile, Start, Test
@@ -18,6 +18,7 @@ from bridge.rules._hooks import HOOK_NAME, KINDS, METHODS, SCHEMES
 from bridge.rules._limits import Limit
 from bridge.rules._lint import warnings
 from bridge.rules._load import load
+from bridge.rules._pages import PageRules
 from bridge.rules._paths import LONGEST_PATH, path_of, steps_of, walk
 from bridge.rules._rule import Rule
 from bridge.rules._schema import schema
@@ -32,6 +33,7 @@ __all__ = [
     "KINDS",
     "LONGEST_PATH",
     "METHODS",
+    "NOT_YET",
     "NOWHERE",
     "READING",
     "SCHEMES",
@@ -45,6 +47,7 @@ __all__ = [
     "Limit",
     "Notify",
     "Occasion",
+    "PageRules",
     "Rule",
     "RuleFile",
     "Start",

@@ -141,7 +141,8 @@ class Contains:
     def holds(self, facts: Facts) -> bool | None:
         if self._found(facts) is not None:
             return True
-        return None if self.key.startswith(FIELD) and not facts.folded(self.key) else False
+        nothing = self.key.startswith(FIELD) and not facts.folded(self.key)
+        return None if nothing or facts.is_open(self.key) else False
 
     def because(self, facts: Facts) -> str:
         found = self._found(facts)
@@ -149,9 +150,11 @@ class Contains:
         return f"{self._name} {verb} “{found.shown if found else ''}”"
 
     def instead(self, facts: Facts) -> str:
+        if facts.is_open(self.key):
+            return facts.unknown(self.key)
         if any(facts.folded(self.key)):
             return self.denied()
-        return f"{self._name} is unknown" if self.key.startswith(FIELD) else f"there is no {self.key}"
+        return facts.unknown(self.key) if self.key.startswith(FIELD) else f"there is no {self.key}"
 
     def denied(self) -> str:
         told = (("contain", self.phrases), ("match", self.regexes))

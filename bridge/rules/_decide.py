@@ -55,7 +55,7 @@ class _Draft:
 
     def __init__(self, rule_file: RuleFile, sighting: Sighting, occasion: Occasion) -> None:
         self.facts = Facts(sighting, occasion)
-        self._title = sighting.title
+        self._title = self.facts.title
         self._to = _named(rule_file, sighting) or rule_file.defaults.to
         self._also: list[str] = []
         self._matched: list[str] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -14,8 +14,10 @@ from urllib.parse import unquote
 
 import can_ada
 
+from bridge import titles
 from bridge.errors import InvalidArrival
 from bridge.link import Sighting, host
+from bridge.page import Looked
 from bridge.rules._words import folded, words_in
 
 WORDS_A_MINUTE = 230
@@ -32,6 +34,8 @@ _TYPE_OF_ENDING = {
     **dict.fromkeys((".mp4", ".webm", ".mkv", ".mov", ".m4v", ".ogv"), "video"),
 }
 
+_OF_PAGE = ("title", "author", "date")
+
 _NUMBER = re.compile(r"\s*[-+]?[0-9]+(\.[0-9]+)?\s*")
 
 
@@ -40,8 +44,9 @@ class Occasion:
     """What is known of a sighting besides what its arrival said. Zero, None and empty texts are unknown: a clause
     that asks for them does not hold.
 
-    `now` is when it came in (epoch, UTC), `seen` counts earlier sightings of the same link; `lang`, `type`,
-    `words` and `image` tell of the page, where it was read. Hours and days are those of `zone`.
+    `now` is when it came in (epoch, UTC), `seen` counts earlier sightings of the same link; `lang`, `type`, `words`,
+    `image`, `title`, `author` and `published` tell of the page, where it was read; `unread` says why it was not, and
+    is empty where nobody looked. Hours and days are those of `zone`.
     """
 
     account: str = ""
@@ -51,8 +56,27 @@ class Occasion:
     type: str = ""
     words: int | None = None
     image: bool | None = None
+    title: str = ""
+    author: str = ""
+    published: float = 0.0
+    unread: str = ""
     zone: tzinfo = UTC
 
+    def informed(self, looked: Looked | None) -> Occasion:
+        """The same, now that somebody looked at the page."""
+        if looked is None:
+            return self
+        page = looked.page
+        if page is None:
+            return replace(self, unread=looked.unread)
+        told = {
+            name: getattr(page, name) for name in ("lang", "type", "words", "image", "title", "author", "published")
+        }
+        return replace(self, unread="", **told)
+
+
+NOT_YET = Looked(unread="it waits for its page")
+"""Nobody has looked yet, but somebody may."""
 
 NOWHERE = Occasion()
 """Nothing is known besides the sighting."""
@@ -111,12 +135,55 @@ class Facts:
         seen = self.sighting
         match key:
             case "text":
-                return (seen.title, seen.text, seen.note)
-            case "title" | "author" | "url":
-                return (getattr(seen, key),)
+                return (self.title, seen.text, seen.note)
+            case "title" | "author":
+                return (getattr(self, key),)
+            case "url":
+                return (seen.url,)
             case "path":
                 return self.path
         return self.field(key.removeprefix(FIELD))
+
+    @cached_property
+    def title(self) -> str:
+        """As it came; where that is no title, as the page says."""
+        came, told = self.sighting.title, self.occasion.title
+        return told if told and self._untitled else came
+
+    @property
+    def author(self) -> str:
+        return self.sighting.author or self.occasion.author
+
+    @cached_property
+    def at(self) -> float:
+        """When it was published."""
+        return self.sighting.at or self.occasion.published
+
+    @cached_property
+    def _untitled(self) -> bool:
+        return not self.sighting.title or bool(titles.fault(self.sighting.title, self.sighting.url))
+
+    def is_open(self, key: str) -> bool:
+        """Whether only the page could tell: it was not read, and nothing else says so."""
+        if not self.occasion.unread:
+            return False
+        match key:
+            case "title" | "text":
+                return self._untitled
+            case "author":
+                return not self.sighting.author
+            case "published" | "age" | "date":
+                return not self.sighting.at
+            case "lang" | "type":
+                return not getattr(self, key)
+            case "words" | "minutes" | "image":
+                return True
+        return False
+
+    def unknown(self, key: str) -> str:
+        """That it is unknown, and why: “minutes is unknown (the page could not be read: status 500)”."""
+        why = f" (the page could not be read: {self.occasion.unread})" if self.is_open(key) else ""
+        return f"{key.replace('.', ' ', 1)} is unknown{why}"
 
     @cached_property
     def path(self) -> tuple[str, ...]:
@@ -145,7 +212,7 @@ class Facts:
     @property
     def age(self) -> float | None:
         """Seconds between its publication and its coming in."""
-        at, now = self.sighting.at, self.occasion.now
+        at, now = self.at, self.occasion.now
         return now - at if at and now else None
 
     @cached_property
@@ -155,18 +222,22 @@ class Facts:
 
     @cached_property
     def published(self) -> datetime | None:
-        return clock_time(self.sighting.at, self.occasion.zone)
+        return clock_time(self.at, self.occasion.zone)
 
     def has(self, part: str) -> bool | None:
         """None: nobody knows, because the page was not read."""
         match part:
             case "date":
-                return bool(self.sighting.at)
+                found = bool(self.at)
             case "image":
                 return self.occasion.image
             case "tag":
-                return bool(self.tags)
-        return bool(getattr(self.sighting, part))
+                found = bool(self.tags)
+            case "title" | "author":
+                found = bool(getattr(self, part))
+            case _:
+                found = bool(getattr(self.sighting, part))
+        return None if not found and part in _OF_PAGE and self.is_open(part) else found
 
     def field(self, name: str) -> tuple[str, ...]:
         """A hook's field as texts, one for each item of a list; empty when there is none. `a.b` is b within a."""

@@ -48,7 +48,7 @@ class Amount:
 
     def instead(self, facts: Facts) -> str:
         if self._value(facts) is None:
-            return f"{self._name} is unknown"
+            return facts.unknown(self.key)
         return f"{self._name} is {self._shown(facts)}, not {self._wanted}"
 
     def denied(self) -> str:
@@ -97,7 +97,7 @@ class Hours:
         return f"{self._came(facts.local)}, within {held[0]:%H:%M}-{held[1]:%H:%M}" if held else ""
 
     def instead(self, facts: Facts) -> str:
-        return f"{self._came(facts.local)}, not {self._spans()}" if facts.local else "hour is unknown"
+        return f"{self._came(facts.local)}, not {self._spans()}" if facts.local else facts.unknown("hour")
 
     def denied(self) -> str:
         return f"hour is not {self._spans()}"
@@ -129,7 +129,7 @@ class Published:
         return f"published on {facts.published:%Y-%m-%d}"
 
     def instead(self, facts: Facts) -> str:
-        return f"{self.because(facts)}, not {self._span()}" if facts.published else "published is unknown"
+        return f"{self.because(facts)}, not {self._span()}" if facts.published else facts.unknown("published")
 
     def denied(self) -> str:
         return f"it was not published {self._span()}"
@@ -157,7 +157,7 @@ class Has:
 
     def instead(self, facts: Facts) -> str:
         unknown = [part for part in self.parts if facts.has(part) is None]
-        return f"{listed(unknown)} is unknown" if unknown else self.denied()
+        return "; ".join(map(facts.unknown, unknown)) if unknown else self.denied()
 
     def denied(self) -> str:
         return f"it has no {listed(self.parts)}"
@@ -181,7 +181,8 @@ class OfPage:
         return f"{self.key} is {getattr(facts, self.key)}"
 
     def instead(self, facts: Facts) -> str:
-        return f"{self.key} is {getattr(facts, self.key) or 'unknown'}"
+        value: str = getattr(facts, self.key)
+        return f"{self.key} is {value}" if value else facts.unknown(self.key)
 
     def denied(self) -> str:
         return f"{self.key} is not {listed(self.values)}"

@@ -11,12 +11,12 @@ from bridge.link import tidy
 from bridge.rules._facts import Facts
 
 FIELDS: dict[str, Callable[[Facts], str]] = {
-    "title": lambda facts: facts.sighting.title,
+    "title": lambda facts: facts.title,
     "feed": lambda facts: facts.sighting.feed,
     "hook": lambda facts: facts.sighting.hook,
     "domain": lambda facts: facts.domains[0] if facts.domains else "",
     "source": lambda facts: facts.sighting.source,
-    "author": lambda facts: facts.sighting.author,
+    "author": lambda facts: facts.author,
 }
 
 _PART = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|([^{}]+)|[{}]")
@@ -54,6 +54,10 @@ class Template:
     def of(cls, written: str) -> Template:
         """Raises TemplateFault."""
         return cls(tuple(_part(match) for match in _PART.finditer(written)))
+
+    def fields(self) -> set[str]:
+        """The names of the fields in it."""
+        return {part.name for part in self.parts if isinstance(part, Field)}
 
     def render(self, facts: Facts) -> str:
         """The title, in one line; empty when the fields it names are."""

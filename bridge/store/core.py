@@ -12,6 +12,8 @@ from typing import Any
 
 from bridge.delivery import Delivery, Settlement
 from bridge.errors import Full, Unusable
+from bridge.page import Looked
+from bridge.page import Page as WebPage
 from bridge.ports import (
     Arrival,
     Backlog,
@@ -28,6 +30,7 @@ from bridge.ports import (
     Seen,
     Subscription,
     Terms,
+    WantedPage,
 )
 from bridge.reading_list import Action, Page, Query, Result, Status
 from bridge.record import Record
@@ -37,6 +40,8 @@ from bridge.store import (
     captures,
     inbox,
     leases,
+    links,
+    lookups,
     outbox,
     passport,
     reading_list,
@@ -77,6 +82,7 @@ class Store:
         self._wanted: dict[str, Bell] = {}
         self._reportable = Bell()
         self._asked = Bell()
+        self._pages = Bell()
         self._reporting: AbstractSet[str] = frozenset()
         self._reserve = 0.0
         self._telling: Sequence[str] = ()
@@ -88,6 +94,8 @@ class Store:
         try:
             await database.write(migrate)
             await database.write(search.prepare)
+            while await database.write(links.renew):
+                continue
         except BaseException as error:
             await database.close()
             if isinstance(error.__cause__, sqlite3.DatabaseError) and not isinstance(error, Full):
@@ -182,8 +190,12 @@ class Store:
             grows=True,
         )
         self.upkeep.noticed.ring()
-        for bell in (*self._wanted.values(), self._reportable, self._asked):
+        for bell in (*self._wanted.values(), self._reportable, self._asked, self._pages):
             bell.ring()
+
+    async def looked(self, addresses: Sequence[str], *, finally_: bool) -> Mapping[str, Looked]:
+        now = self._clock()
+        return await self._database.read(lambda tx: lookups.looked(tx, addresses, now, finally_=finally_))
 
     async def wait_for_arrivals(self) -> None:
         await self._sleep(self._arrived, self._database.read(inbox.next_due))
@@ -193,9 +205,36 @@ class Store:
         await self._database.write(lambda tx: inbox.keep_rule_set(tx, hash_, text, now))
 
     async def forget(self) -> int:
-        """Drops some keys whose time is over; answers how many."""
+        """Drops some keys and pages whose time is over; answers how many."""
         now = self._clock()
-        return await self._database.write(lambda tx: inbox.forget(tx, now))
+        return await self._database.write(lambda tx: inbox.forget(tx, now) + lookups.forget(tx, now))
+
+    # -- pages ---------------------------------------------------------------------------------------------------
+
+    async def next_page(self, busy: AbstractSet[str]) -> WantedPage | None:
+        now = self._clock()
+        return await self._database.read(lambda tx: lookups.next_page(tx, busy, now))
+
+    async def page_read(self, address: str, page: WebPage, *, retitling: AbstractSet[str]) -> None:
+        now = self._clock()
+        await self._database.write(lambda tx: lookups.read(tx, address, page, retitling=retitling, now=now))
+        self._ring_for_deliveries()
+        self._arrived.ring()
+
+    async def page_unread(self, page: WantedPage, reason: str, *, again: float | None, waited_for: bool) -> None:
+        now = self._clock()
+        await self._database.write(
+            lambda tx: lookups.unread(tx, page, reason, again=again, waited_for=waited_for, now=now)
+        )
+        self._arrived.ring()
+
+    async def wait_for_pages(self) -> None:
+        await self._sleep(self._pages, self._database.read(lookups.next_due))
+
+    async def stop_waiting(self) -> int:
+        """Nobody looks at pages any more: whoever waits for one goes on without it. Answers how many."""
+        now = self._clock()
+        return await self._database.write(lambda tx: lookups.stop_waiting(tx, now))
 
     # -- the outbox ----------------------------------------------------------------------------------------------
 

@@ -8,17 +8,17 @@ from collections.abc import Set as AbstractSet
 from functools import partial
 
 from bridge.errors import Conflict
-from bridge.link import CANONICAL_VERSION, Sighting
+from bridge.link import Sighting
 from bridge.ports import Arrival, Cursor, Key, Read, Receipt
 from bridge.rules import Decision
-from bridge.store import books, floods, limits, notices, outbox, reports, requests, underway
+from bridge.store import books, floods, limits, links, lookups, notices, outbox, reports, requests, underway
 from bridge.store.sqlite import Tx
 
 GRACE = 1.5
 """Seconds a report waits for the first answer of a service, so that a person hears one true sentence, not two."""
 
 SQL_ARRIVAL = """
-    SELECT id, account, source, channel, raw, gathers, received, due FROM arrival
+    SELECT id, account, source, channel, raw, gathers, received, due, reason FROM arrival
 """
 
 SQL_INSERT = """
@@ -97,7 +97,7 @@ def _insert(tx: Tx, arrivals: Sequence[Arrival], now: float) -> list[int]:
 
 def _later(tx: Tx, arrival: Arrival) -> float:
     """When one that waits may be read. What is read together waits for the one that is due last."""
-    waiting = "gathers = ? AND gathers <> '' AND state = 'new'"
+    waiting = "gathers = ? AND gathers <> '' AND state = 'new' AND reason = ''"
     [latest] = tx.execute(f"SELECT max(due) FROM arrival WHERE {waiting}", (arrival.group,)).fetchone()
     if latest is None:
         return arrival.due
@@ -171,10 +171,10 @@ def known(tx: Tx, scope: str, values: Sequence[str], now: float) -> AbstractSet[
     return found
 
 
-def seen(tx: Tx, account: str, links: Sequence[str]) -> dict[str, int]:
+def seen(tx: Tx, account: str, addresses: Sequence[str]) -> dict[str, int]:
     """See ports.Inbox.seen."""
-    sql = "SELECT count(*) FROM sighting s JOIN link l ON l.id = s.link WHERE l.account = ? AND l.canonical = ?"
-    return {link: int(tx.execute(sql, (account, link)).fetchone()[0]) for link in links}
+    sql = "SELECT count(*) FROM sighting WHERE link = ?"
+    return {address: int(tx.execute(sql, (links.find(tx, account, address),)).fetchone()[0]) for address in addresses}
 
 
 def forget(tx: Tx, now: float) -> int:
@@ -204,7 +204,7 @@ def arrival(tx: Tx, number: int) -> Arrival | None:
 
 
 def _arrival(row: Sequence[object]) -> Arrival:
-    number, account, source, channel, raw, gathers, received, due_at = row
+    number, account, source, channel, raw, gathers, received, due_at, reason = row
     return Arrival(
         id=int(str(number)),
         account=str(account),
@@ -215,6 +215,7 @@ def _arrival(row: Sequence[object]) -> Arrival:
         received=float(str(received)),
         due=float(str(due_at)),
         key=Key("", ""),
+        waited=reason == lookups.WAITS,
     )
 
 
@@ -231,6 +232,9 @@ def take(
     underway.end(tx, [read.arrival.id for read in reads])
     for read in reads:
         arrival = read.arrival
+        if read.state == "waits":
+            lookups.wait(tx, arrival, read.pages, until=read.until, bulk=arrival.source in outbox.BULK, now=now)
+            continue
         taken = tx.execute(
             "UPDATE arrival SET state = ?, reason = ? WHERE id = ? AND state = 'new'",
             (read.state, read.reason, arrival.id),
@@ -238,9 +242,10 @@ def take(
         if not taken:
             continue
         said = [decided for decided in read.decided if not _said_before(tx, arrival, decided[0])]
-        owed = [_take(tx, arrival, *decided, rule_set=rule_set, now=now) for decided in said]
+        owed = [_take(tx, read, *decided, rule_set=rule_set, now=now) for decided in said]
         books.enter(tx, f"{books.TAKEN}:{read.state}", [(arrival.received, arrival.source)])
         books.enter(tx, books.SIGHTED, [(arrival.received, arrival.source)] * len(said))
+        _look_up(tx, read, now)
         requests.put(tx, arrival, read.requests, now)
         for sighting, decision in said if arrival.source not in outbox.BULK else ():
             for _, words in decision.notices:
@@ -250,22 +255,32 @@ def take(
             reports.open_report(tx, arrival.id, now + wait)
 
 
+def _look_up(tx: Tx, read: Read, now: float) -> None:
+    if read.arrival.waited:
+        lookups.done_waiting(tx, read.arrival.id)
+    for address, url in read.pages.items():
+        lookups.want_title(tx, address, url, bulk=read.arrival.source in outbox.BULK, now=now)
+
+
 def _said_before(tx: Tx, arrival: Arrival, sighting: Sighting) -> bool:
     """Whether an earlier arrival of the same group (the message before its edit) said as much about the link."""
     if not arrival.group:
         return False
     rows = tx.execute(
-        "SELECT s.facts FROM sighting s JOIN arrival a ON a.id = s.arrival JOIN link l ON l.id = s.link"
-        " WHERE a.gathers = ? AND a.gathers <> '' AND a.id < ? AND l.canonical = ? AND l.account = a.account",
-        (arrival.group, arrival.id, sighting.canonical),
+        "SELECT s.facts FROM sighting s JOIN arrival a ON a.id = s.arrival"
+        " WHERE a.gathers = ? AND a.gathers <> '' AND a.id < ? AND s.link = ?",
+        (arrival.group, arrival.id, links.find(tx, arrival.account, sighting.canonical)),
     ).fetchall()
     before = [set(json.loads(row[0]).get("tags", ())) for row in rows]
     return bool(before) and set(sighting.tags) <= set().union(*before)
 
 
-def _take(tx: Tx, arrival: Arrival, sighting: Sighting, decision: Decision, *, rule_set: str, now: float) -> bool:
+def _take(tx: Tx, read: Read, sighting: Sighting, decision: Decision, *, rule_set: str, now: float) -> bool:
     """Answers whether a delivery was made or changed by this sighting."""
-    link = _link(tx, arrival.account, sighting.canonical, now)
+    arrival, looked = read.arrival, read.looked.get(sighting.canonical)
+    link = links.find_or_make(tx, arrival.account, sighting.canonical, now)
+    if looked:
+        links.name_as_its_page(tx, arrival.account, link, looked.page)
     decision = limits.limited(tx, arrival.account, link, decision, now)
     if sighting.source not in outbox.BULK:
         decision = floods.guarded(tx, arrival.account, decision, now)
@@ -282,11 +297,12 @@ def _take(tx: Tx, arrival: Arrival, sighting: Sighting, decision: Decision, *, r
     new = any(grant.new for grant in granted)
     added = dict.fromkeys(tag for grant in granted for tag in grant.tags_added)
     tx.execute(
-        "INSERT INTO sighting (arrival, link, received, facts, rule_set, matched, title, tags, state, reason)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO sighting (arrival, link, received, facts, rule_set, matched, title, tags, state, reason,"
+        " page) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *(arrival.id, link, arrival.received, _json(sighting.facts()), rule_set, _json(decision.matched)),
             *(decision.title, _json(list(added)), _state(decision, new=new), _reason(decision)),
+            _json(looked.to_wire()) if looked else "",
         ),
     )
     return new or bool(added)
@@ -307,15 +323,6 @@ def _reason(decision: Decision) -> str:
         return ""
     words = f" ({decision.reason})" if decision.reason else ""
     return f"rule {decision.dropped_by}{words}"
-
-
-def _link(tx: Tx, account: str, canonical: str, now: float) -> int:
-    row = tx.execute(
-        "INSERT INTO link (account, canonical, version, since) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (account, canonical) DO UPDATE SET account = excluded.account RETURNING id",
-        (account, canonical, CANONICAL_VERSION, now),
-    ).fetchone()
-    return int(row[0])
 
 
 def keep_rule_set(tx: Tx, hash_: str, text: str, now: float) -> None:

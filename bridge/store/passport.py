@@ -8,23 +8,27 @@ from typing import Any
 
 from bridge.ports import OWNER, Passport, Report, Verdict
 from bridge.reading_list import ARCHIVED, DELETED
-from bridge.store import inbox, outbox, requests
+from bridge.store import inbox, links, lookups, outbox, requests
 from bridge.store.sqlite import Tx
 
 
 def passport(tx: Tx, account: str, canonical: str, given: str) -> Passport:
     """`given` is the address as the person typed it: that is how arrivals nobody could read may spell it."""
-    row = tx.execute("SELECT id, since FROM link WHERE account = ? AND canonical = ?", (account, canonical)).fetchone()
-    link = row[0] if row else -1
+    row = tx.execute(
+        "SELECT id, since, canonical FROM link WHERE id = ?", (links.find(tx, account, canonical),)
+    ).fetchone()
+    link, since, canonical = row or (-1, None, canonical)
     return Passport(
         canonical=canonical,
-        since=row[1] if row else None,
+        since=since,
         sightings=_sightings(tx, link),
         deliveries=_deliveries(tx, link),
         refused=_arrivals(tx, account, given, "parked"),
         marked=_marked(tx, account, canonical),
         waiting=_arrivals(tx, account, given, "new"),
         item=_item(tx, account, canonical),
+        page=lookups.told(tx, canonical),
+        others=links.others(tx, link),
     )
 
 
@@ -37,14 +41,16 @@ def _item(tx: Tx, account: str, canonical: str) -> dict[str, Any] | None:
 def _sightings(tx: Tx, link: int) -> list[dict[str, Any]]:
     rows = tx.execute(
         "SELECT s.id, s.arrival, s.received, s.facts, s.rule_set, s.matched, s.title, s.tags, s.state, s.reason,"
-        " a.source, a.channel FROM sighting s JOIN arrival a ON a.id = s.arrival WHERE s.link = ? ORDER BY s.id",
+        " s.page, a.source, a.channel"
+        " FROM sighting s JOIN arrival a ON a.id = s.arrival WHERE s.link = ? ORDER BY s.id",
         (link,),
     ).fetchall()
-    names = "id arrival received facts rule_set matched title tags state reason source channel".split()
+    names = "id arrival received facts rule_set matched title tags state reason page source channel".split()
     found = [dict(zip(names, row, strict=True)) for row in rows]
     for sighting in found:
         for name in ("facts", "matched", "tags"):
             sighting[name] = json.loads(sighting[name])
+        sighting["page"] = json.loads(sighting["page"]) if sighting["page"] else None
     return found
 
 
@@ -150,6 +156,7 @@ def counts(tx: Tx, account: str) -> dict[str, Any]:
         "arrivals": dict(tx.execute(by_state.format("", "arrival", whose), theirs).fetchall()),
         "sightings": dict(tx.execute(by_state.format("s.", sightings, whose), theirs).fetchall()),
         "deliveries": deliveries,
+        "waiting_for_pages": lookups.waiting(tx, account),
     }
 
 

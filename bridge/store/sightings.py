@@ -8,13 +8,14 @@ from typing import Any
 
 from bridge.delivery import MOVES, Event
 from bridge.link import Sighting
+from bridge.page import Looked
 from bridge.ports import Seen
 from bridge.rules import Decision
 from bridge.store import outbox
 from bridge.store.sqlite import Tx
 
 _SQL_SEEN = """
-    SELECT s.id, l.account, s.link, s.received, s.facts, s.matched, s.state, s.reason,
+    SELECT s.id, l.account, s.link, s.received, s.facts, s.matched, s.state, s.reason, s.page,
         (SELECT count(*) FROM sighting o WHERE o.link = s.link AND o.id < s.id)
     FROM sighting s JOIN link l ON l.id = s.link
 """
@@ -33,7 +34,7 @@ def sighting(tx: Tx, number: int) -> Seen | None:
 
 
 def _seen(row: Sequence[Any]) -> Seen:
-    number, account, link, received, facts, matched, state, reason, before = row
+    number, account, link, received, facts, matched, state, reason, page, before = row
     return Seen(
         id=number,
         account=account,
@@ -44,6 +45,7 @@ def _seen(row: Sequence[Any]) -> Seen:
         state=state,
         reason=reason,
         before=before,
+        looked=Looked.from_wire(json.loads(page)) if page else None,
     )
 
 

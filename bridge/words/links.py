@@ -51,7 +51,7 @@ def passport(answer: Data, *, now: float) -> Sequence[str]:
 
 def _passport(answer: Data, now: float) -> Iterator[str]:
     yield click.style(answer["canonical"], bold=True)
-    if answer["since"] is None:
+    if answer["since"] is None and not answer["waiting"]:
         yield f"  {_unsighted(answer.get('item'))}"
     for arrival in answer["waiting"]:
         yield f"  {moment(arrival['received'])}  arrived from {_origin(arrival)}; {_put_off(arrival, now)}"
@@ -67,6 +67,27 @@ def _passport(answer: Data, now: float) -> Iterator[str]:
         yield from _sighting(sighting)
     for delivery in answer["deliveries"]:
         yield from _delivery(delivery, now)
+    if answer.get("page"):
+        yield f"  page: {_looked(answer['page'], now)}"
+    if answer.get("others"):
+        yield f"  also known as: {', '.join(answer['others'])}"
+
+
+def _looked(page: Data, now: float) -> str:
+    """What is known of a page now."""
+    if page["state"] == "read":
+        return f"read on {moment(page['looked'])}{_facts(page['facts'])}"
+    tried = f"could not be read: {page['reason']}" if page["reason"] else "not looked at yet"
+    return f"{tried}; tried again at {moment(page['due'])}" if (page["due"] or 0.0) > now else tried
+
+
+def _facts(page: Data) -> str:
+    """`: “A title”, en, article, 1200 words, by Ann`."""
+    words = how_many(page["words"], "word") if page.get("words") else ""
+    author = f"by {page['author']}" if page.get("author") else ""
+    title = f"“{page['title']}”" if page.get("title") else ""
+    told = ", ".join(filter(None, (title, page.get("lang", ""), page.get("type", ""), words, author)))
+    return f": {told}" if told else ""
 
 
 def _feeds(answer: Data) -> Sequence[str]:
@@ -75,6 +96,8 @@ def _feeds(answer: Data) -> Sequence[str]:
 
 
 def _put_off(arrival: Data, now: float) -> str:
+    if arrival.get("reason"):
+        return str(arrival["reason"])
     if arrival.get("due", 0.0) <= now:
         return "not read yet"
     return f"it waits until {moment(arrival['due'])}: its feed has more than it may give at once"
@@ -91,6 +114,13 @@ def _sighting(sighting: Data) -> Iterator[str]:
     facts = sighting["facts"]
     yield f"  {moment(sighting['received'])}  arrived from {_origin(sighting)}  (arrival {sighting['arrival']})"
     yield f"{'':23}read: {facts['url']}{quoted(facts.get('title', ''))}{hashtags(facts.get('tags', []))}"
+    if sighting.get("page"):
+        unread = sighting["page"].get("unread")
+        yield (
+            f"{'':23}page{_facts(sighting['page'])}"
+            if unread is None
+            else f"{'':23}its page could not be read: {unread}"
+        )
     yield from (f"{'':23}{line}" for line in _rules(sighting["rules"]))
     outcome = {"kept": green("kept"), "duplicate": "known already", "dropped": red("dropped")}[sighting["state"]]
     reason = f" by {sighting['reason']}" if sighting["reason"] else ""

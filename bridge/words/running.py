@@ -30,6 +30,9 @@ def _status(answer: Data) -> Iterator[str]:
         yield from (f"     {line}" for line in source["words"])
     yield f"arrivals   {counted(answer['arrivals'])}"
     yield f"links      {counted(answer['sightings'])}"
+    if answer.get("waiting_for_pages"):
+        number = answer["waiting_for_pages"]
+        yield f"pages      {how_many(number, 'arrival waits for its page', 'arrivals wait for their pages')}"
     for connection in answer["connections"]:
         yield f"{connection['name']:10} {counted(connection['deliveries'], STATES)}"
         if connection["state"] == "paused":

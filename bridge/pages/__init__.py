@@ -1,0 +1,1 @@
+"""Web pages read: fetched through the one door, taken apart in a child process."""
