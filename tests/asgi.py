@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import h11
 import httpx
 from starlette.types import ASGIApp
 
-from bridge.net import Door, Reply, Target
+from bridge.net import Door, HttpRequest, Reply
 
 
 class Inside:
@@ -15,12 +14,8 @@ class Inside:
     def __init__(self, app: ASGIApp) -> None:
         self._transport = httpx.ASGITransport(app=app)
 
-    async def ask(
-        self, target: Target, request: h11.Request, content: bytes, *, most_bytes: int, private_too: bool = True
-    ) -> tuple[Reply, bool]:
-        headers = list(request.headers)
-        method = request.method.decode("ascii")
-        asked = httpx.Request(method, target.url, headers=headers, content=content)
+    async def ask(self, request: HttpRequest, *, most_bytes: int, private_too: bool = True) -> tuple[Reply, bool]:
+        asked = httpx.Request(request.method, request.target.url, headers=request.headers, content=request.content)
         response = await self._transport.handle_async_request(asked)
         return Reply(response.status_code, response.headers.raw, await response.aread()), private_too
 

@@ -7,7 +7,6 @@ import contextlib
 import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-import h11
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -15,8 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from bridge.errors import FetchError
-from bridge.net import Door, Net, Reply, Target, is_private
-from bridge.net._connection import wire_request
+from bridge.net import Door, HttpRequest, Net, Reply, Target, is_private
 from tests.loopback import serve
 
 PRIVATE = (
@@ -436,9 +434,7 @@ class Public:
         self.location = location
         self.allowed: list[bool] = []
 
-    async def ask(
-        self, target: Target, request: h11.Request, content: bytes, *, most_bytes: int, private_too: bool = True
-    ) -> tuple[Reply, bool]:
+    async def ask(self, request: HttpRequest, *, most_bytes: int, private_too: bool = True) -> tuple[Reply, bool]:
         self.allowed.append(private_too)
         return Reply(302, [(b"location", self.location.encode())], b""), False
 
@@ -451,10 +447,9 @@ async def test_an_allowed_network_is_for_those_who_name_it_and_not_for_redirects
 
     url = f"http://127.0.0.1:{canary.port}/"
     async with opened(Net(allow_nets=["127.0.0.0/8"])) as net:
-        target = Target.of(url)
-        asked = wire_request("GET", "/", [("Host", target.host)])
+        asked = HttpRequest.of("GET", Target.of(url), [])
         with pytest.raises(FetchError, match="private network"):
-            await net._way.ask(target, asked, b"", most_bytes=100, private_too=False)
+            await net._way.ask(asked, most_bytes=100, private_too=False)
         assert canary.hits == 0
         await net.fetch(url)
         assert canary.hits == 1

@@ -14,18 +14,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
-import h11
 import httpx
 
 from bridge import __version__
 from bridge.errors import FetchError
 from bridge.net._addresses import is_private
-from bridge.net._connection import Cut, Headers, Reply, wire_request
+from bridge.net._connection import Cut, Reply
 from bridge.net._pool import Pool, Resolver, resolve
+from bridge.net._request import Headers, HttpRequest
 from bridge.net._target import Target
 from bridge.net._transport import Transport
 
-__all__ = ["USER_AGENT", "Answer", "Door", "Net", "Reply", "Target", "Way", "is_private"]
+__all__ = ["USER_AGENT", "Answer", "Door", "HttpRequest", "Net", "Reply", "Target", "Way", "is_private"]
 
 USER_AGENT = f"pocket-bridge/{__version__} (saves links; self-hosted)"
 
@@ -54,9 +54,7 @@ class Answer:
 class Way(Protocol):
     """Where a door leads: to the network over a pool of connections, in tests to an application."""
 
-    async def ask(
-        self, target: Target, request: h11.Request, content: bytes, *, most_bytes: int, private_too: bool = True
-    ) -> tuple[Reply, bool]:
+    async def ask(self, request: HttpRequest, *, most_bytes: int, private_too: bool = True) -> tuple[Reply, bool]:
         """One exchange, and whether it was with a private network. Raises FetchError."""
         ...
 
@@ -87,21 +85,19 @@ class Door:
         internet no redirect leads into a private network."""
         hidden = secrets or {}
         given = {**(headers or {}), **hidden}
-        request = _Request(method, Target.of(url), given, content, frozenset(map(str.lower, hidden)))
+        wish = _Wish(method, Target.of(url), given, content, frozenset(map(str.lower, hidden)))
         try:
             async with asyncio.timeout(deadline):
-                return await self._follow(request, redirects if self._follows else 0, most_bytes, cut=cut)
+                return await self._follow(wish, redirects if self._follows else 0, most_bytes, cut=cut)
         except TimeoutError:
             raise FetchError(f"no complete answer within {deadline:g} seconds", sent=True) from None
 
-    async def _follow(self, request: _Request, redirects: int, most_bytes: int, *, cut: bool) -> Answer:
+    async def _follow(self, wish: _Wish, redirects: int, most_bytes: int, *, cut: bool) -> Answer:
         hops: list[tuple[int, str]] = []
         private_too = True
         while True:
             try:
-                reply, private_too = await self._way.ask(
-                    request.target, request.wire(), request.content, most_bytes=most_bytes, private_too=private_too
-                )
+                reply, private_too = await self._way.ask(wish.request(), most_bytes=most_bytes, private_too=private_too)
             except Cut as error:
                 if not cut:
                     raise
@@ -109,11 +105,11 @@ class Door:
             headers = _joined(reply.headers)
             location = headers.get("location", "")
             if reply.status not in _REDIRECTS or not location or redirects == 0:
-                return Answer(reply.status, headers, reply.body, request.target.url, tuple(hops))
+                return Answer(reply.status, headers, reply.body, wish.target.url, tuple(hops))
             if len(hops) == redirects:
                 raise FetchError(f"more than {redirects} redirects", sent=True)
-            request = request.redirected(reply.status, request.target.joined(location))
-            hops.append((reply.status, request.target.url))
+            wish = wish.redirected(reply.status, wish.target.joined(location))
+            hops.append((reply.status, wish.target.url))
 
 
 class Net(Door):
@@ -150,31 +146,29 @@ class Net(Door):
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class _Wish:
     method: str
     target: Target
     headers: Mapping[str, str]
     content: bytes
     secrets: frozenset[str]
 
-    def wire(self) -> h11.Request:
+    def request(self) -> HttpRequest:
         """Raises FetchError for a header that cannot be sent."""
-        named = {"host": self.target.host, "user-agent": USER_AGENT, "accept-encoding": "gzip, identity"}
+        named = {"user-agent": USER_AGENT}
         if self.target.authorization:
             named["authorization"] = self.target.authorization
         named |= {name.lower(): value for name, value in self.headers.items()}
-        if self.content or self.method not in ("GET", "HEAD"):
-            named["content-length"] = str(len(self.content))
-        return wire_request(self.method, self.target.path, named.items())
+        return HttpRequest.of(self.method, self.target, named.items(), self.content)
 
-    def redirected(self, status: int, url: str) -> _Request:
+    def redirected(self, status: int, url: str) -> _Wish:
         as_get = status == 303 or (status in (301, 302) and self.method == "POST")
         target = Target.of(url)
         same = self.target.origin == target.origin
         headers = {name: value for name, value in self.headers.items() if self._goes_on(name.lower(), same=same)}
         target = replace(target, authorization=self.target.authorization if same else "")
         content = b"" if as_get else self.content
-        return _Request("GET" if as_get else self.method, target, headers, content, self.secrets)
+        return _Wish("GET" if as_get else self.method, target, headers, content, self.secrets)
 
     def _goes_on(self, name: str, *, same: bool) -> bool:
         return name not in _VALIDATORS if same else name in _TRAVELS and name not in self.secrets

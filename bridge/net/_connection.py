@@ -1,21 +1,21 @@
-"""One HTTP/1.1 connection: one exchange at a time, parsed by h11, no byte read before somebody asked."""
+"""One HTTP/1.1 connection: one exchange at a time, parsed by httptools, no byte read before somebody asked."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import h11
+import httptools
 
 from bridge.errors import FetchError
 from bridge.net._body import Body, Overflow
+from bridge.net._request import Headers, HttpRequest
 from bridge.net._target import Origin
 
 MOST_HEADER = 64 * 1024
-"""Bytes before the body, informational answers included."""
+"""Bytes of an answer's header, those of informational answers before it included."""
 
-Headers = Sequence[tuple[bytes, bytes]]
+_WITHOUT_BODY = frozenset({204, 304})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +25,6 @@ class Reply:
     status: int
     headers: Headers
     body: bytes
-
-
-def wire_request(method: str, path: str, headers: Iterable[tuple[str | bytes, str | bytes]]) -> h11.Request:
-    """Raises FetchError for what cannot be written into a request: a header of other lines, or no Latin-1."""
-    try:
-        fields = [(_bytes(name), _bytes(value)) for name, value in headers]
-        return h11.Request(method=method, target=path, headers=fields)
-    except (h11.LocalProtocolError, UnicodeEncodeError):
-        raise FetchError("a header of this request holds characters that none may hold") from None
-
-
-def _bytes(text: str | bytes) -> bytes:
-    return text if isinstance(text, bytes) else text.encode("latin-1")
 
 
 class Closed(FetchError):  # noqa: N818 - what the connection is
@@ -59,50 +46,30 @@ class Connection(asyncio.Protocol):
         self.origin = origin
         self.private = private
         self.idle_since = 0.0
-        self.used = False
-        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST_HEADER)
         self._transport: asyncio.Transport | None = None
-        self._future: asyncio.Future[Reply] | None = None
-        self._most_bytes = 0
-        self._header_bytes = 0
-        self._head: h11.Response | None = None
-        self._body: Body | None = None
+        self._answer: _Answer | None = None
+        self._stays = False
 
     @property
     def reusable(self) -> bool:
         """Still open, and nothing of the last exchange is left over."""
-        return (
-            self._transport is not None
-            and not self._transport.is_closing()
-            and self._http.our_state is h11.DONE
-            and self._http.their_state is h11.DONE
-            and not self._http.trailing_data[0]
-        )
+        return self._stays and self._transport is not None and not self._transport.is_closing()
 
-    async def exchange(self, request: h11.Request, content: bytes, most_bytes: int) -> Reply:
+    async def exchange(self, request: HttpRequest, most_bytes: int) -> Reply:
         """Raises FetchError. Whatever ends it early, a deadline too, ends the connection."""
-        transport, http = self._transport, self._http
+        wire, transport = request.wire(), self._transport
         if transport is None:
             raise Closed("the connection was closed")
-        if self.used:
-            http.start_next_cycle()
-        self._most_bytes, self._header_bytes, self._head, self._body = most_bytes, 0, None, None
-        self._future = asyncio.get_running_loop().create_future()
+        self._stays = False
+        self._answer = answer = _Answer(request.method, most_bytes)
         try:
-            wire = http.send(request) or b""
-            if content:
-                wire += http.send(h11.Data(data=content)) or b""
-            transport.write(wire + (http.send(h11.EndOfMessage()) or b""))
-            return await self._future
-        except h11.LocalProtocolError as error:
-            transport.abort()
-            raise FetchError(f"this cannot be asked: {error}") from None
+            transport.write(wire)
+            reply = await answer.future
         except BaseException:
             transport.abort()
             raise
-        finally:
-            self.used = True
-            self._future = None
+        self._stays = answer.leaves_open
+        return reply
 
     def close(self) -> None:
         if self._transport is not None:
@@ -112,77 +79,123 @@ class Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
-        if self._future is None or self._future.done():
-            self.close()  # nobody asked for this
-            return
-        self._take(data)
+        if self._answer is None or self._answer.future.done():
+            self._stays = False  # nobody asked for this
+            self.close()
+        elif not self._answer.feed(data):
+            self.close()
 
     def eof_received(self) -> bool:
-        if self._future is not None and not self._future.done():
-            self._take(b"")
+        if self._answer is not None:
+            self._answer.ended()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        if self._future is not None and not self._future.done():
-            begun = self._head is not None or self._header_bytes
-            words = "the connection broke off" if exc else "the answer was cut off"
-            self._fail(FetchError(words, sent=True) if begun else Closed("the server closed the connection", sent=True))
+        if self._answer is not None:
+            self._answer.ended(broken=exc is not None)
 
-    def _take(self, data: bytes) -> None:
+
+class _Answer:
+    """What comes back for one request, piece by piece. httptools calls the methods that begin with `on_`."""
+
+    def __init__(self, method: str, most_bytes: int) -> None:
+        self.future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self.leaves_open = False
+        self._parser = httptools.HttpResponseParser(self)
+        self._method = method
+        self._most_bytes = most_bytes
+        self._headers: Headers = []
+        self._size = 0
+        self._body: Body | None = None
+        self._over = False
+
+    def feed(self, data: bytes) -> bool:
+        """False when it cannot go on."""
         try:
-            self._http.receive_data(data)
-            if self._head is None:
-                self._header_bytes += len(data)
-            self._read()
-        except h11.RemoteProtocolError as error:
-            if data or self._header_bytes:
-                cut = self._head is not None and not data
-                words = "the answer was cut off" if cut else f"the answer is not HTTP as it should be: {error}"
-                self._fail(FetchError(words, sent=True))
-            else:
-                self._fail(Closed("the server closed the connection without an answer", sent=True))
-        except Overflow as error:
-            self._fail(Cut(error, Reply(*self._said(), error.beginning)))
-        except FetchError as error:
-            self._fail(error)
+            if self._body is None:
+                self._size += len(data)
+            self._parser.feed_data(data)
+            if self._body is None and self._size > MOST_HEADER:
+                raise _too_much_header()
+            return True
+        except httptools.HttpParserUpgrade:
+            error = FetchError("the answer changes the protocol, which nobody asked for", sent=True)
+        except httptools.HttpParserCallbackError as failure:
+            error = self._why(failure)
+        except httptools.HttpParserError as failure:
+            error = _no_http(failure)
+        except FetchError as failure:
+            error = failure
+        return self._fail(error)
 
-    def _said(self) -> tuple[int, Headers]:
-        return (self._head.status_code, list(self._head.headers)) if self._head else (0, [])
+    def _why(self, failure: httptools.HttpParserCallbackError) -> FetchError:
+        """What one of our own methods raised."""
+        reason = failure.__context__
+        if isinstance(reason, Overflow):
+            return Cut(reason, Reply(self._parser.get_status_code(), self._headers, reason.beginning))
+        return reason if isinstance(reason, FetchError) else _no_http(failure)
 
-    def _read(self) -> None:
-        while True:
-            event = self._http.next_event()
-            if isinstance(event, h11.Data):
-                if self._body is not None:
-                    self._body.feed(event.data)
-            elif isinstance(event, h11.Response):
-                self._begin(event)
-            elif isinstance(event, h11.EndOfMessage):
-                self._end()
-                return
-            elif isinstance(event, h11.InformationalResponse):
-                continue
-            else:
-                if self._head is None and self._header_bytes > MOST_HEADER:
-                    raise FetchError("the answer's header is too large", sent=True)
-                return
+    def ended(self, *, broken: bool = False) -> None:
+        """Nothing more comes."""
+        if self.future.done():
+            return
+        if not self._size:
+            self._fail(Closed("the server closed the connection without an answer", sent=True))
+        elif self._body is None or broken or self._framed():
+            self._fail(FetchError("the connection broke off" if broken else "the answer was cut off", sent=True))
+        else:
+            self._finish()
 
-    def _begin(self, head: h11.Response) -> None:
-        if self._header_bytes > MOST_HEADER:
-            before = self._header_bytes - len(self._http.trailing_data[0])
-            if before > MOST_HEADER:
-                raise FetchError("the answer's header is too large", sent=True)
-        self._head = head
-        encodings = [value for name, value in head.headers if name == b"content-encoding"]
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._over:
+            raise FetchError("the server answers what nobody asked", sent=True)
+        self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        if self._parser.get_status_code() < 200:
+            self._headers = []
+            return
+        length = sum(len(name) + len(value) + 4 for name, value in self._headers)
+        if length > MOST_HEADER:
+            raise _too_much_header()
+        encodings = [value for name, value in self._headers if name == b"content-encoding"]
         self._body = Body(b", ".join(encodings).decode("latin-1"), self._most_bytes)
+        if self._method == "HEAD":
+            self._finish()  # whatever it says about a body, there is none
 
-    def _end(self) -> None:
-        if self._head is None or self._body is None or self._future is None:
-            raise FetchError("the answer was cut off", sent=True)
-        self._future.set_result(Reply(self._head.status_code, list(self._head.headers), self._body.whole()))
+    def on_body(self, piece: bytes) -> None:
+        if self._body is not None and not self._over:
+            self._body.feed(piece)
 
-    def _fail(self, error: FetchError) -> None:
-        if self._future is not None and not self._future.done():
-            self._future.set_exception(error)
-        self.close()
+    def on_message_complete(self) -> None:
+        if self._body is not None and not self._over:
+            self.leaves_open = bool(self._parser.should_keep_alive())
+            self._finish()
+
+    def on_message_begin(self) -> None:
+        if self._over:
+            self.leaves_open = False
+
+    def _framed(self) -> bool:
+        """Its end does not lie in the connection's."""
+        return any(name in (b"content-length", b"transfer-encoding") for name, _ in self._headers)
+
+    def _finish(self) -> None:
+        self._over = True
+        if not self.future.done() and self._body is not None:
+            self.future.set_result(Reply(self._parser.get_status_code(), self._headers, self._body.whole()))
+
+    def _fail(self, error: FetchError) -> bool:
+        self.leaves_open = False
+        if not self.future.done():
+            self.future.set_exception(error)
+        return False
+
+
+def _no_http(error: Exception) -> FetchError:
+    return FetchError(f"the answer is not HTTP as it should be: {error}", sent=True)
+
+
+def _too_much_header() -> FetchError:
+    return FetchError("the answer's header is too large", sent=True)

@@ -9,12 +9,11 @@ import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-import h11
-
 from bridge.errors import FetchError, NotAllowed
 from bridge.net._addresses import Network, is_private, literal, within
 from bridge.net._connection import Closed, Connection, Reply
-from bridge.net._target import Origin, Target
+from bridge.net._request import HttpRequest
+from bridge.net._target import Origin
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 
@@ -22,8 +21,6 @@ MOST_IDLE = 20
 IDLE_SECONDS = 30.0
 ADDRESS_SECONDS = 5.0
 """For an address that has another one behind it."""
-
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Pool:
@@ -43,19 +40,17 @@ class Pool:
         self._idle: list[Connection] = []
         self._sweep: asyncio.TimerHandle | None = None
 
-    async def ask(
-        self, target: Target, request: h11.Request, content: bytes, *, most_bytes: int, private_too: bool = True
-    ) -> tuple[Reply, bool]:
+    async def ask(self, request: HttpRequest, *, most_bytes: int, private_too: bool = True) -> tuple[Reply, bool]:
         """The answer, and whether it came from inside a private network, which it may only where `private_too`."""
-        connection = self._kept(target.origin, private_too=private_too)
+        connection = self._kept(request.target.origin, private_too=private_too)
         if connection is not None:
             try:
-                return await self._exchange(connection, request, content, most_bytes)
+                return await self._exchange(connection, request, most_bytes)
             except Closed:
-                if request.method.decode("ascii") not in _SAFE:
+                if not request.safe:
                     raise
-        connection = await self._dialled(target.origin, private_too=private_too)
-        return await self._exchange(connection, request, content, most_bytes)
+        connection = await self._dialled(request.target.origin, private_too=private_too)
+        return await self._exchange(connection, request, most_bytes)
 
     async def close(self) -> None:
         idle, self._idle = self._idle, []
@@ -65,10 +60,8 @@ class Pool:
             self._sweep.cancel()
             self._sweep = None
 
-    async def _exchange(
-        self, connection: Connection, request: h11.Request, content: bytes, most_bytes: int
-    ) -> tuple[Reply, bool]:
-        reply = await connection.exchange(request, content, most_bytes)
+    async def _exchange(self, connection: Connection, request: HttpRequest, most_bytes: int) -> tuple[Reply, bool]:
+        reply = await connection.exchange(request, most_bytes)
         self._keep(connection)
         return reply, connection.private
 

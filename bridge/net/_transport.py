@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-import h11
 import httpx
 
 from bridge.errors import FetchError
-from bridge.net._connection import Reply, wire_request
+from bridge.net._connection import Reply
 from bridge.net._pool import Pool
+from bridge.net._request import HttpRequest
 from bridge.net._target import Target
 
 MOST_BYTES = 64 * 1024 * 1024
@@ -30,9 +30,9 @@ class Transport(httpx.AsyncBaseTransport):
         content = await request.aread()
         try:
             async with asyncio.timeout(seconds):
-                target = Target.of(str(request.url))
-                asked = _wire(request, target, content)
-                reply, _ = await self._pool.ask(target, asked, content, most_bytes=MOST_BYTES)
+                headers = [(name, value) for name, value in request.headers.raw if name.lower() not in _OWN]
+                asked = HttpRequest.of(request.method, Target.of(str(request.url)), headers, content)
+                reply, _ = await self._pool.ask(asked, most_bytes=MOST_BYTES)
         except TimeoutError:
             raise httpx.ReadTimeout(f"no complete answer within {seconds:g} seconds") from None
         except FetchError as error:
@@ -41,14 +41,6 @@ class Transport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._pool.close()
-
-
-def _wire(request: httpx.Request, target: Target, content: bytes) -> h11.Request:
-    headers = [(name, value) for name, value in request.headers.raw if name.lower() not in _OWN]
-    own = [(b"Host", target.host.encode("ascii")), (b"Accept-Encoding", b"gzip, identity")]
-    if content or request.method not in ("GET", "HEAD"):
-        own.append((b"Content-Length", str(len(content)).encode("ascii")))
-    return wire_request(request.method, target.path, [*own, *headers])
 
 
 def _response(reply: Reply) -> httpx.Response:

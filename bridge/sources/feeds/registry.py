@@ -92,6 +92,7 @@ class Registry:
         self._subscriptions = subscriptions
         self._in_file = tuple(declared)
         self._by_hand: tuple[Follower, ...] = ()
+        self._restored = hash(())
         self._followers: tuple[Follower, ...] = ()
         self._places: Mapping[tuple[str, str], Follower] = {}
         self._spellings: Mapping[str, str] = {}
@@ -107,8 +108,11 @@ class Registry:
 
     async def restore(self) -> None:
         """Those added by hand, as they are kept."""
-        self._by_hand = tuple(map(_follower, await self._subscriptions.subscriptions()))
-        self._arrange()
+        kept = tuple(await self._subscriptions.subscriptions())
+        if hash(kept) != self._restored:  # looked at often, changed rarely
+            self._restored = hash(kept)
+            self._by_hand = tuple(map(_follower, kept))
+            self._arrange()
 
     def of(self, account: str) -> list[Follower]:
         return [follower for follower in self._followers if follower.account == account]
@@ -155,13 +159,14 @@ class Registry:
     def _arrange(self) -> None:
         followers = [*self._in_file]
         declared = {(one.account, canonical(one.feed.url)) for one in self._in_file}
-        names = {(one.account, one.feed.name.lower()) for one in self._in_file}
+        names: defaultdict[str, set[str]] = defaultdict(set)
+        for one in self._in_file:
+            names[one.account].add(one.feed.name.lower())
         for one in self._by_hand:
             if (one.account, canonical(one.feed.url)) in declared:
                 continue
-            taken = {name for account, name in names if account == one.account}
-            name = free(one.feed.name, taken)
-            names.add((one.account, name.lower()))
+            name = free(one.feed.name, names[one.account])
+            names[one.account].add(name.lower())
             followers.append(one if name == one.feed.name else replace(one, feed=replace(one.feed, name=name)))
         self._followers = tuple(followers)
         self._places = {(one.account, canonical(one.feed.url)): one for one in followers}
