@@ -137,13 +137,14 @@ class Budget:
 
     `remaining`: calls of the window not yet promised to anybody; `promised`: those without an answer yet;
     `next_at`: the next free moment; `blocked`: no call before; `noted`: when this was true.
-    The window may lie ahead of now, when all of the present one is promised.
+    When all of the present window is promised, this is the one after it, and `spare` what was kept back of the present.
     """
 
     scope: str
     most: int = 0
     remaining: int = 0
     promised: int = 0
+    spare: int = 0
     resets: float = 0.0
     lasts: float = 0.0
     next_at: float = 0.0
@@ -179,7 +180,8 @@ def at(budget: Budget, now: float) -> Budget:
             blocked=max(0.0, budget.blocked - back),
             noted=now,
         )
-    budget = replace(budget, noted=max(budget.noted, now))
+    spare = budget.spare if budget.begins > now else 0
+    budget = replace(budget, noted=max(budget.noted, now), spare=spare)
     return _rolled(budget, now) if budget.known and now >= budget.resets + MARGIN else budget
 
 
@@ -188,7 +190,7 @@ def _rolled(budget: Budget, moment: float) -> Budget:
     lasts = max(budget.lasts, MARGIN)
     windows = max(1.0, (moment - MARGIN - budget.resets) // lasts + 1)
     resets = budget.resets + windows * lasts
-    return replace(budget, remaining=budget.most, promised=0, resets=resets, next_at=resets - lasts + MARGIN)
+    return replace(budget, remaining=budget.most, promised=0, spare=0, resets=resets, next_at=resets - lasts + MARGIN)
 
 
 def earliest(budget: Budget, now: float, *, by_hand: bool, reserve: float) -> float:
@@ -196,9 +198,12 @@ def earliest(budget: Budget, now: float, *, by_hand: bool, reserve: float) -> fl
     moment = max(now, budget.blocked)
     if not budget.known:
         return moment
-    if (budget.remaining if by_hand else budget.usable(reserve)) <= 0:
-        return max(moment, budget.resets + MARGIN)
-    return moment if by_hand else max(moment, budget.next_at)
+    if by_hand and budget.begins > now:
+        return moment if budget.spare > 0 else max(moment, budget.begins + MARGIN)
+    moment = moment if by_hand else max(moment, budget.next_at)
+    left = budget.remaining if by_hand else budget.usable(reserve)
+    # Nobody can tell to which window a call at its very end will count.
+    return moment if left > 0 and moment <= budget.resets - MARGIN else max(moment, budget.resets + MARGIN)
 
 
 def promise(budget: Budget, moment: float, *, turn: float | None, reserve: float) -> Budget:
@@ -208,11 +213,14 @@ def promise(budget: Budget, moment: float, *, turn: float | None, reserve: float
     """
     if not budget.known:
         return replace(budget, promised=budget.promised + 1)
+    if turn is None and budget.begins > moment:
+        return replace(budget, spare=max(0, budget.spare - 1))
     if turn is None:
         return replace(budget, remaining=max(0, budget.remaining - 1), promised=budget.promised + 1)
     if moment >= budget.resets + MARGIN:
-        budget, turn = _rolled(budget, moment), moment
-    step = (budget.resets - turn) / max(1, budget.usable(reserve))
+        spare = budget.remaining if moment < budget.resets + budget.lasts else 0
+        budget, turn = replace(_rolled(budget, moment), spare=spare), moment
+    step = (budget.resets - MARGIN - turn) / max(1, budget.usable(reserve))
     return replace(
         budget,
         remaining=budget.remaining - 1,
@@ -231,7 +239,8 @@ def given_back(budget: Budget, moment: float) -> Budget:
 
 def answered(budget: Budget, heard: Heard, now: float, *, calls: int = 1, first: bool = True) -> Budget:
     """The budget after calls were answered (or never will be). `first`: its connection names it first."""
-    budget = replace(budget, promised=max(0, budget.promised - calls))
+    if budget.begins <= now:  # else they were of the window before
+        budget = replace(budget, promised=max(0, budget.promised - calls))
     for kind, said in heard.said.items():
         if kind == budget.kind or (kind == "" and first):
             budget = _corrected(budget, said, now)
@@ -244,11 +253,11 @@ def _corrected(budget: Budget, said: Said, now: float) -> Budget:
     resets, left = now + bounded(said.reset), max(0, said.remaining - budget.promised)
     lasts = min(_LONGEST_WINDOW, max(said.lasts or 0.0, said.reset, budget.lasts if said.lasts is None else 0.0))
     most = said.most or max(budget.most, said.remaining + 1)
-    slack = max(5.0, lasts / 50)
-    ahead = budget.known and budget.begins > now + slack
-    if budget.known and ahead and resets < budget.resets - slack:
-        # All of this window is promised already; that none is left in it holds for those promises too.
-        return replace(budget, blocked=max(budget.blocked, resets + MARGIN)) if said.remaining == 0 else budget
+    slack = min(lasts / 4, max(5.0, lasts / 50))
+    if budget.known and abs(resets - budget.begins) <= slack:
+        # The answer is of the window before; that none is left in it holds for what is promised of it too.
+        shut = resets + MARGIN if said.remaining == 0 else 0.0
+        return replace(budget, blocked=max(budget.blocked, shut), spare=min(budget.spare, said.remaining))
     if budget.known and abs(resets - budget.resets) <= slack:
         return replace(
             budget,
@@ -285,7 +294,7 @@ def turn(budgets: Sequence[Budget], kept: float | None, now: float, *, by_hand: 
     if by_hand and all(earliest(one, now, by_hand=True, reserve=0.0) <= now for one in budgets):
         return Turn(now, kept, tuple(promise(one, now, turn=None, reserve=reserve) for one in budgets))
     if kept is not None:
-        over = any(one.known and kept < one.begins for one in budgets)
+        over = any(one.known and kept < one.begins <= now for one in budgets)
         if not over and all(one.blocked <= max(now, kept) for one in budgets):
             return Turn(max(now, kept), kept if kept > now else None, tuple(budgets))
         budgets = [given_back(one, kept) for one in budgets]

@@ -186,22 +186,22 @@ class Sender:
     def _passed(self, sent: int, gate: Gate) -> Gate:
         return grown(opened(gate), sent, self.terms.batch)
 
-    def _call_was(self, began: float, *, until: float = 0.0, gate: Callable[[Gate], Gate] = lambda gate: gate) -> Call:
+    def _call_was(self, began: float, *, gate: Callable[[Gate], Gate] = lambda gate: gate) -> Call:
         """The calls since the last settlement, and what was heard of limits."""
         calls, self._calls = self._calls, 0
         headers = self._destination.heard() if isinstance(self._destination, Metered) else ()
-        heard = [budget.read(answer, now=self._clock()) for answer in headers] if self.terms.scopes else ()
-        took = time.monotonic() - began
-        return Call(terms=self.terms, number=calls, heard=heard, until=until, took=took, gate=gate)
+        heard = [budget.read(answer, now=self._clock()) for answer in headers]
+        return Call(terms=self.terms, number=calls, heard=heard, took=time.monotonic() - began, gate=gate)
 
     async def _hold_back(
         self, batch: Sequence[Delivery], error: DestinationError, took: float, *, looked_up: bool = False
     ) -> None:
         """The whole call failed: the links go back unharmed, and the gate says when to come again."""
-        now = self._clock()
-        wait = named_wait(error) if isinstance(error, Throttled) else 0.0
-        change = partial(shut, error=error, now=now, chance=self._chance(), sent=len(batch))
-        call = replace(self._call_was(time.monotonic(), until=now + wait, gate=change), took=took)
+        now, call = self._clock(), self._call_was(time.monotonic())
+        wait = named_wait(error, call.heard)
+        until = now + wait if wait is not None and isinstance(error, Throttled) else 0.0
+        change = partial(shut, error=error, wait=wait, now=now, chance=self._chance(), sent=len(batch))
+        call = replace(call, until=until, took=took, gate=change)
         lost = looked_up or (isinstance(error, Unavailable) and error.sent)
         outcome = Unknown(str(error)) if lost else Retry(str(error), burns=False)
         await self._settle(batch, [outcome] * len(batch), call, burns=False)
@@ -260,26 +260,29 @@ def grown(gate: Gate, sent: int, most: int) -> Gate:
     return replace(gate, batch=larger if larger < most else 0)
 
 
-def shut(gate: Gate, *, error: DestinationError, now: float, chance: float, sent: int) -> Gate:
-    """The gate after a call of `sent` links failed as a whole."""
+def shut(gate: Gate, *, error: DestinationError, wait: float | None, now: float, chance: float, sent: int) -> Gate:
+    """The gate after a call of `sent` links failed as a whole; `wait` is what the service asked for."""
     match error:
         case Unauthorized():
             return replace(gate, state="paused", because=str(error))
         case Throttled():
-            return replace(gate, because=str(error), not_before=now + named_wait(error))
+            return replace(gate, because=str(error), not_before=now + (wait or _SOON))
     # A call that ran into its deadline may have been too large.
     batch = max(1, min(sent // 2, gate.batch or sent)) if sent > 1 and _was_late(error) else gate.batch
-    wait = max(_SOON, backoff(gate.failures, chance, PROBE_SECONDS))
-    if isinstance(error, Unavailable) and error.retry_after is not None:
-        wait = error.retry_after
+    pause = max(_SOON, backoff(gate.failures, chance, PROBE_SECONDS)) if wait is None else wait
     failures = gate.failures + 1
-    return replace(gate, because=str(error), not_before=now + wait, failures=failures, batch=batch)
+    return replace(gate, because=str(error), not_before=now + pause, failures=failures, batch=batch)
 
 
-def named_wait(error: Throttled) -> float:
-    """Seconds a limit asks to wait: as its service said, in a header or in words."""
-    named = budget.wait_in(str(error)) if error.retry_after is None else error.retry_after
-    return budget.UNSAID_WAIT if named is None else max(_SOON, named)
+def named_wait(error: DestinationError, heard: Sequence[budget.Heard] = ()) -> float | None:
+    """Seconds a service asked to wait, in a header or, at a limit, in words; at a limit always some."""
+    if not isinstance(error, Throttled | Unavailable):
+        return None
+    said = [error.retry_after, *(answer.wait for answer in heard[-1:])]
+    limit = isinstance(error, Throttled)
+    said += [budget.wait_in(str(error)), budget.UNSAID_WAIT] if limit else []
+    named = next((seconds for seconds in said if seconds is not None), None)
+    return max(_SOON, named) if limit and named is not None else named
 
 
 def _was_late(error: DestinationError) -> bool:

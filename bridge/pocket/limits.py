@@ -12,7 +12,7 @@ LONGEST_WAIT = 24 * 3600.0
 """No server may park a client for longer than a day."""
 
 _EPOCH_FROM = 1e9  # a "reset" beyond it is a time of day, not a number of seconds to go
-_WHOLE = re.compile(r"-?\d{1,15}")
+_WHOLE = re.compile(r"-?[0-9]{1,15}")
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 

@@ -9,9 +9,9 @@ from bridge import budget as pure
 from bridge.budget import Budget, Heard, Turn
 from bridge.store.sqlite import Tx
 
-_COLUMNS = ("scope", "most", "remaining", "promised", "resets", "lasts", "next_at", "blocked", "noted")
+_COLUMNS = ("scope", "most", "remaining", "promised", "spare", "resets", "lasts", "next_at", "blocked", "noted")
 _SQL_KEEP = f"""
-    INSERT INTO budget ({", ".join(_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO budget ({", ".join(_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (scope) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[1:])}
 """
 
@@ -65,7 +65,7 @@ def budgets(tx: Tx, now: float) -> list[dict[str, Any]]:
         {
             "scope": one.scope,
             "limit": one.most,
-            "left": one.most if one.begins > now else one.remaining + one.promised,
+            "left": one.spare if one.begins > now else one.remaining + one.promised,
             "resets": one.resets,
             "blocked": one.blocked if one.blocked > now else 0.0,
         }

@@ -179,6 +179,7 @@ class Store:
         if not await self._has_room():
             return []
         now = self._clock()
+        now = self._clock()
         return await self._database.read(lambda tx: inbox.due(tx, limit, now))
 
     async def take(self, reads: Sequence[Read], rule_set: str) -> None:
@@ -241,6 +242,7 @@ class Store:
     async def lease(self, terms: Terms) -> Sequence[Delivery]:
         if not await self._has_room():
             return []  # what is sent must be written down
+        now = self._clock()
         now = self._clock()
         return await self._database.write(lambda tx: leases.lease(tx, terms, reserve=self._reserve, now=now))
 

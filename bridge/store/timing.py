@@ -29,7 +29,7 @@ def set_back(tx: Tx, now: float, by: float) -> int:
     ).rowcount
     changed += tx.execute(
         "UPDATE delivery SET due = ? + CASE WHEN due > changed THEN due - changed ELSE 0 END, changed = ?"
-        " WHERE state IN ('pending', 'leased') AND changed > ?",
+        " WHERE state IN ('pending', 'leased', 'unknown') AND changed > ?",
         (now, now, now),
     ).rowcount
     tx.execute("UPDATE request SET due = ? WHERE answer = '' AND due > ?", (now, now))
@@ -37,6 +37,8 @@ def set_back(tx: Tx, now: float, by: float) -> int:
         "UPDATE gate SET not_before = CASE WHEN not_before - ? > ? THEN not_before - ? ELSE ? END WHERE not_before > ?",
         (by, now, by, now, now),
     )
+    # Budgets know when they were noted, and see to themselves.
+    tx.execute("UPDATE turn SET at = CASE WHEN at - ? > ? THEN at - ? ELSE ? END WHERE at > ?", (by, now, by, now, now))
     for table in ("report", "notice"):
         sql = f"UPDATE {table} SET due = CASE WHEN due - ? > ? THEN due - ? ELSE ? END WHERE due > ? AND due < ?"
         tx.execute(sql, (by, now, by, now, now, now + _BY_ITSELF))

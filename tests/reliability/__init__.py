@@ -1,4 +1,1 @@
-"""What bridge promises about keeping and sending links, proven against faults. See docs/reliability.md.
-
-Every fault asserts that it fired, and has a control that fails with the protection off.
-"""
+"""What is promised about links, put to the test by faults."""

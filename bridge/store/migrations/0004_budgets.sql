@@ -10,6 +10,7 @@ CREATE TABLE budget (
     most BIGINT NOT NULL,           -- calls in a window, 0 for not said
     remaining BIGINT NOT NULL,      -- not yet promised to anybody
     promised BIGINT NOT NULL,       -- of this window, without an answer yet
+    spare BIGINT NOT NULL,          -- kept back of the window before, while all of it is promised
     resets REAL NOT NULL,           -- when all are back, 0 for not said
     lasts REAL NOT NULL,            -- seconds of a window
     next_at REAL NOT NULL,
