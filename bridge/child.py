@@ -24,6 +24,9 @@ from bridge.errors import BridgeError
 LARGE = 512 * 1024
 """A request of more bytes leaves so much memory behind that the next one is given a new child."""
 
+IDLE = 60.0
+"""Seconds without a request after which no child is kept: it holds some forty megabytes."""
+
 # The child reads what strangers wrote: it gets no secret of ours to lose.
 _ENVIRONMENT = ("LANG", "LD_LIBRARY_PATH", "PYTHONHOME", "SYSTEMROOT")
 
@@ -34,20 +37,30 @@ def python(module: str) -> tuple[str, ...]:
 
 
 class Child:
-    """Started with the first request, kept for the next, replaced when it died. One request at a time.
+    """Started with the first request, kept for the next, replaced when it died, gone after `idle` seconds without one.
 
-    `what` names what is read, in the sentences of `failure`, which is raised for everything that goes wrong.
+    One request at a time; while it is read, another child is started for the next, up to `most`. `what` names what is
+    read, in the sentences of `failure`, which is raised for everything that goes wrong.
     """
 
     def __init__(
-        self, command: Sequence[str], *, what: str, deadline: float, failure: Callable[[str], BridgeError]
+        self,
+        command: Sequence[str],
+        *,
+        what: str,
+        deadline: float,
+        failure: Callable[[str], BridgeError],
+        most: int = 1,
+        idle: float = IDLE,
     ) -> None:
         self._command = command
         self._what = what
         self._deadline = deadline
         self._failure = failure
-        self._process: asyncio.subprocess.Process | None = None
-        self._turn = asyncio.Lock()
+        self._idle = idle
+        self._turn = asyncio.Semaphore(most)
+        self._free: list[asyncio.subprocess.Process] = []
+        self._retiring: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -64,16 +77,17 @@ class Child:
             return await self._ask(request)
 
     async def close(self) -> None:
-        """Ends the child, if there is one, and waits until it is gone."""
-        process, self._process = self._process, None
-        if process is not None:
+        """Ends those that wait for a request, and waits until they are gone."""
+        self._stay()
+        free, self._free = self._free, []
+        for process in free:
             await _ended(process)
 
     async def _ask(self, request: bytes) -> dict[str, Any]:
         process = await self._started()
         async with AsyncExitStack() as unless_kept:
             # Also when we are cancelled: a child in the middle of an answer cannot be asked again.
-            unless_kept.push_async_callback(self.close)
+            unless_kept.push_async_callback(_ended, process)
             try:
                 async with asyncio.timeout(self._deadline):
                     answer = await _exchange(process, request)
@@ -83,21 +97,40 @@ class Child:
                 raise self._failure(f"the {self._what} could not be read: {await _ended(process)}") from None
             if len(request) <= LARGE:
                 unless_kept.pop_all()
+                self._keep(process)
         return answer
 
+    def _keep(self, process: asyncio.subprocess.Process) -> None:
+        self._free.append(process)
+        self._stay()
+        self._retiring = asyncio.get_running_loop().call_later(self._idle, self._retire)
+
+    def _stay(self) -> None:
+        if self._retiring is not None:
+            self._retiring.cancel()
+            self._retiring = None
+
+    def _retire(self) -> None:
+        """Who has nothing more to read ends by itself."""
+        free, self._free = self._free, []
+        for process in free:
+            if process.stdin is not None:
+                process.stdin.close()
+
     async def _started(self) -> asyncio.subprocess.Process:
-        if self._process is not None and self._process.returncode is not None:
-            await self.close()
-        if self._process is None:
-            self._process = await asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env=_environment(),
-                cwd="/",
-            )
-        return self._process
+        while self._free:
+            process = self._free.pop()
+            if process.returncode is None:
+                return process
+            await _ended(process)
+        return await asyncio.create_subprocess_exec(
+            *self._command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=_environment(),
+            cwd="/",
+        )
 
 
 async def _ended(process: asyncio.subprocess.Process) -> str:

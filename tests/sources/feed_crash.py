@@ -94,9 +94,16 @@ class Counted(Store):
         self.steps("cursor read")
         return found
 
-    async def put(self, arrivals: Sequence[Arrival], **more: Any) -> Sequence[Receipt]:
+    async def put(
+        self,
+        arrivals: Sequence[Arrival],
+        *,
+        seen: Sequence[Key] = (),
+        cursor: Cursor | None = None,
+        expect: str | None = None,
+    ) -> Sequence[Receipt]:
         self.steps("before the unit")
-        receipts = await super().put(arrivals, **more)
+        receipts = await super().put(arrivals, seen=seen, cursor=cursor, expect=expect)
         self.steps("after the unit")
         return receipts
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -59,7 +59,8 @@ class Site:
         await self.open.wait()
         self.waiting -= 1
         writer.write(_wire(self._page(asked)))
-        await writer.drain()
+        with suppress(ConnectionError):  # whoever asked has had enough
+            await writer.drain()
         writer.close()
 
     def _page(self, asked: Asked) -> Page:

@@ -511,7 +511,8 @@ async def test_the_child_inherits_no_secret(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def process_of(reader: Reader) -> asyncio.subprocess.Process | None:
-    return reader._process
+    """The child that waits for the next document."""
+    return reader._free[-1] if reader._free else None
 
 
 def resident_kib(process: int) -> int:

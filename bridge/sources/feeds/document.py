@@ -26,6 +26,10 @@ LONGEST_LINK = 8192
 LONGEST_TITLE = 1000
 LONGEST_SUMMARY = 2000
 MOST_TAGS = 100
+MOST_ENTRIES = 10_000
+"""A document with more is refused: to remember a part of it would make the rest look new one day."""
+
+_TOO_MANY = f"the document holds more than {MOST_ENTRIES:,} entries: no feed is so long"
 
 _MINUTE = 60.0
 
@@ -63,6 +67,8 @@ def parse(body: bytes, *, charset: str = "", url: str = "") -> Document:
         raise SourceError("the answer is a web page, not a feed")
     if text.lstrip().startswith("{"):
         return _json_feed(text, url)
+    if any(number >= MOST_ENTRIES for number, _ in enumerate(_OPENING.finditer(text))):
+        raise SourceError(_TOO_MANY)
     return _xml_feed(text, url)
 
 
@@ -176,6 +182,8 @@ def _json_feed(text: str, url: str) -> Document:
     items = found.get("items") if isinstance(found, Mapping) else None
     if not isinstance(items, list):
         raise SourceError("the answer is JSON, but no JSON Feed: it has no list of “items”")
+    if len(items) > MOST_ENTRIES:
+        raise SourceError(_TOO_MANY)
     entries = (_json_entry(item, url) for item in items if isinstance(item, Mapping))
     return Document(entries=tuple(entries), title=_line(_text(found.get("title"))))
 

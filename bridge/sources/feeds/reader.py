@@ -13,10 +13,10 @@ COMMAND = python("bridge.sources.feeds.child")
 
 
 class Reader(Child):
-    """Started with the first document, kept for the next, replaced when it died. One document at a time."""
+    """Two documents at the same time: one that takes long delays one other, not all."""
 
     def __init__(self, *, deadline: float = DEADLINE, command: Sequence[str] = COMMAND) -> None:
-        super().__init__(command, what="document", deadline=deadline, failure=SourceError)
+        super().__init__(command, what="document", deadline=deadline, failure=SourceError, most=2)
 
     async def read(self, body: bytes, *, charset: str = "", url: str = "") -> Document:
         """The document in `body`. Raises NotAFeed when it is none, and SourceError when reading it took too
