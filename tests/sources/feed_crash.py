@@ -14,6 +14,7 @@ import json
 import os
 import sys
 import tempfile
+import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -154,18 +155,30 @@ async def arrived(path: Path) -> Counter[tuple[str, str]]:
 
 
 def in_a_process_of_its_own(work: Callable[[], Any]) -> int:
-    """Its exit code. No thread runs here yet, so that a fork is safe."""
+    """Its exit code: 0, or DIED. No thread runs here, so that a fork is safe."""
     child = os.fork()
     if not child:
-        work()
+        try:
+            work()
+        except BaseException:  # noqa: BLE001 - nothing of the parent's may be cleaned up here
+            traceback.print_exc()
+            os._exit(1)
         os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code not in (0, DIED):
+        raise RuntimeError(f"a process failed with {code}")
+    return code
+
+
+def database(folder: Path, step: int, *, first: bool) -> Path:
+    return folder / f"{'first' if first else 'later'}-{step}" / "bridge.db"
 
 
 def dies_at(step: int, kind: type[Counted], folder: Path, *, first: bool) -> bool:
     """A poll that dies at this step (of the feed's first poll, or of its second), then a whole one. Answers whether it
     died: behind the last step nobody does."""
-    path = folder / f"{kind.__name__}-{first}-{step}.db"
+    path = database(folder, step, first=first)
+    path.parent.mkdir()
     if not first:
         in_a_process_of_its_own(lambda: asyncio.run(poll(path, BEFORE, kind, Steps())))
     document = BEFORE if first else AFTER
@@ -181,7 +194,7 @@ def sweep(kind: type[Counted], folder: Path, *, polls: Sequence[bool]) -> dict[s
     for first in polls:
         step = 1
         while dies_at(step, kind, folder, first=first):
-            path = folder / f"{kind.__name__}-{first}-{step}.db"
+            path = database(folder, step, first=first)
             found = Counter(_counted_elsewhere(path))
             deaths += 1
             lost += [(first, step)] * bool(WANTED - found.keys())
