@@ -453,3 +453,9 @@ async def test_an_allowed_network_is_for_those_who_name_it_and_not_for_redirects
         assert canary.hits == 0
         await net.fetch(url)
         assert canary.hits == 1
+
+
+@pytest.mark.parametrize("path", ["/large", "/packed?size=3000000"])
+async def test_of_an_answer_that_is_too_large_the_beginning_can_be_enough(origin: str, net: Net, path: str) -> None:
+    answer = await net.fetch(f"{origin}{path}", most_bytes=1000, cut=True)
+    assert (answer.status, answer.body) == (200, b"0" * 1000)
