@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import itertools
 import random
 import signal
 import sqlite3
@@ -102,7 +103,9 @@ async def survive(folder: Path, *, kills: int, seed: int, named: bool = True, wi
         result = Result(seed, world.history.path)
         killer = Killer(world, nursery, chance, result, without)
         async with feeding(world):
-            for number in range(kills):
+            for number in itertools.count():
+                if result.kills >= kills:
+                    break
                 await (killer.at_a_point() if named and number % 2 else killer.at_random())
                 if number % max(1, kills // LOOKS) == 0:
                     killer.look()

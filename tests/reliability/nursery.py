@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from bridge import delivery, sender
 from bridge.cli import main as pocket_bridge
 from tests.reliability import control, points
 
@@ -27,18 +28,20 @@ from tests.reliability import control, points
 @dataclass(frozen=True, slots=True)
 class Life:
     """One life of the process. `trap`: at which passage of which point it ends; `without`: a protection that is off;
-    `journal`: a file in which it writes down its leases."""
+    `journal`: a file in which it writes down its leases; `hurried`: it waits a fiftieth after failures."""
 
     environment: Mapping[str, str]
     log: str
     trap: points.Trap | None = None
     without: str = ""
     journal: str = ""
+    hurried: bool = False
 
     def line(self) -> bytes:
         trap = [self.trap.point, self.trap.passage, self.trap.note] if self.trap else None
-        written = {"environment": dict(self.environment), "log": self.log, "trap": trap}
-        return json.dumps(written | {"without": self.without, "journal": self.journal}).encode() + b"\n"
+        written: dict[str, Any] = {"environment": dict(self.environment), "log": self.log, "trap": trap}
+        written |= {"without": self.without, "journal": self.journal, "hurried": self.hurried}
+        return json.dumps(written).encode() + b"\n"
 
 
 @dataclass(slots=True)
@@ -119,18 +122,21 @@ def _live(order: Mapping[str, Any]) -> NoReturn:
     nothing = os.open(os.devnull, os.O_RDONLY)
     for number, file in enumerate((nothing, log, log)):
         os.dup2(file, number)
-    live(points.Trap(*order["trap"]) if order["trap"] else None, order["without"], order["journal"])
-
-
-def live(trap: points.Trap | None, without: str = "", journal: str = "") -> NoReturn:
-    """`pocket-bridge run`, prepared."""
-    if without:
-        control.switch_off(without)
-    if trap or journal:
-        points.prepare(trap, Path(journal) if journal else None)
+    if order["hurried"]:
+        _hurry()
+    if order["without"]:
+        control.switch_off(order["without"])
+    trap = points.Trap(*order["trap"]) if order["trap"] else None
+    points.prepare(trap, Path(order["journal"]) if order["journal"] else None)
     sys.argv = ["pocket-bridge", "run"]
     pocket_bridge()
     sys.exit(0)
+
+
+def _hurry() -> None:
+    """How long the waits are is proven elsewhere, in virtual time."""
+    vars(delivery)["_BASE_SECONDS"] /= 50.0
+    vars(sender)["_SOON"] /= 50.0
 
 
 if __name__ == "__main__":
