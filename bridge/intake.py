@@ -27,6 +27,8 @@ Reader = Callable[[Sequence[Arrival]], Reading]
 
 MOST_ARRIVALS = 300
 """Arrivals in one unit."""
+FEW_ARRIVALS = 50
+"""The same while others wait for the interpreter and for the database."""
 
 MOST_STARTS = 5
 """Times an arrival may be begun if nobody finds out what ends the process."""
@@ -48,6 +50,7 @@ class Intake:
     """`readers`: a source's name -> its pure `read`. `rule_file` may be exchanged while it runs.
 
     `underway` and `trial`: what was being read when the last process ended is tried elsewhere first.
+    `busy`: whether others wait; then it takes a few at a time.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Intake:
         pages: KnownPages | None = None,
         patience: Patience = NO_PATIENCE,
         clock: Callable[[], float] = time.time,
+        busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self._inbox = inbox
         self._readers = readers
@@ -73,6 +77,7 @@ class Intake:
         self._patience = patience
         self._clock = clock
         self._page_rules = PageRules(rule_file)
+        self._busy = busy
         self.rule_file = rule_file
 
     async def wait(self) -> None:
@@ -80,7 +85,7 @@ class Intake:
 
     async def step(self) -> int:
         """Takes in what is due now; answers how many arrivals that was."""
-        due = await self._inbox.due(MOST_ARRIVALS)
+        due = await self._inbox.due(FEW_ARRIVALS if self._busy() else MOST_ARRIVALS)
         if due:
             rule_file = self.rule_file
             deadly = await self._deadly(due, rule_file)
@@ -165,6 +170,7 @@ class Intake:
         reads: list[Read] = []
         for group in _groups(due):
             reads.extend(self._read_group(group, rule_file))
+            time.sleep(0)  # the interpreter is one: whoever waits for it goes first
         return reads
 
     def _read_group(self, group: Sequence[Arrival], rule_file: RuleFile) -> list[Read]:

@@ -13,6 +13,9 @@ from bridge.errors import BridgeError
 
 DRAIN_SECONDS = 6.0
 LONGEST_PAUSE = 60.0
+SHARE = 12.0
+SHORTEST_WAY = 0.2
+LONGEST_WAY = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -47,12 +50,27 @@ class Periodic:
         await asyncio.sleep(first or self._every)
 
 
-class Supervisor:
-    """`sources` run until they are cancelled; `workers` finish the step they are in."""
+async def _at_once(_seconds: float) -> None:
+    """There is nobody to give way to."""
 
-    def __init__(self, sources: Mapping[str, Callable[[], Awaitable[None]]], workers: Mapping[str, Worker]) -> None:
+
+class Supervisor:
+    """`sources` run until they are cancelled; `workers` finish the step they are in.
+
+    `give_way` returns when nobody waits for an answer, or after so many seconds: those are twelve times what the
+    worker's last step took, and at most LONGEST_WAY, so that a flood at the doors leaves it a small share of the time.
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[str, Callable[[], Awaitable[None]]],
+        workers: Mapping[str, Worker],
+        *,
+        give_way: Callable[[float], Awaitable[None]] = _at_once,
+    ) -> None:
         self._sources = sources
         self._workers = workers
+        self._give_way = give_way
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -77,8 +95,13 @@ class Supervisor:
 
     def _line(self, worker: Worker) -> Callable[[], Awaitable[None]]:
         async def line() -> None:
+            took = 0.0
             while not self._stopping.is_set():
-                if not await worker.step():
+                await self._give_way(min(max(SHARE * took, SHORTEST_WAY), LONGEST_WAY))
+                began = time.monotonic()
+                worked = await worker.step()
+                took = time.monotonic() - began
+                if not worked:
                     await self._until_stopping(worker.wait())
 
         return line

@@ -54,6 +54,7 @@ from bridge.transfer import Transfer
 from bridge.users import Users
 from bridge.watch import WATCH_SECONDS, Watch
 from bridge.web import measures
+from bridge.web.limits import Traffic
 from bridge.web.server import application
 
 DATABASE = "bridge.db"
@@ -86,6 +87,7 @@ class Bridge:
     desk: Desk
     users: Users
     app: ASGIApp
+    traffic: Traffic
     sources: Mapping[str, Source]
     workers: Mapping[str, Worker]
     intake: Intake
@@ -95,7 +97,8 @@ class Bridge:
         """For sources, workers and the socket that commands come over. It stops when the rule file names other
         destinations: `reload.next` is that file then, and all is to be wired anew."""
         running = {name: source.run for name, source in self.sources.items()}
-        supervisor = Supervisor({**running, "control": self._serve_commands}, self.workers)
+        sources = {**running, "control": self._serve_commands}
+        supervisor = Supervisor(sources, self.workers, give_way=self.traffic.lull)
         self.reload.wire_anew = supervisor.stop
         return supervisor
 
@@ -197,6 +200,7 @@ async def _wire(
     options = {"telegram": {"schemeless": settings.telegram_schemeless}}
     retitling = {connection.name for connection in connections if connection.traits.can_update_title}
     patience = Patience(settings.pages, settings.page_wait, retitling)
+    traffic = Traffic()
     intake = Intake(
         store,
         Readers(options),
@@ -206,6 +210,7 @@ async def _wire(
         patience=patience,
         underway=store.upkeep,
         trial=Quarantine(READERS, options, zone=settings.tz),
+        busy=lambda: traffic.busy,
     )
     reload = Reload(settings, store, intake, webhooks, feeds.registry)
     workers: dict[str, Worker] = {
@@ -290,12 +295,14 @@ async def _wire(
         rule_file=lambda: intake.rule_file,
         clock=time.time,
     )
+    faces = [*(source.routes for source in sources.values()), measuring]
     return Bridge(
         settings=settings,
         store=store,
         desk=desk,
         users=users,
-        app=application([*(source.routes for source in sources.values()), measuring], ready=lambda: _missing(store)),
+        app=application(faces, ready=lambda: _missing(store), traffic=traffic),
+        traffic=traffic,
         sources=sources,
         workers=workers,
         intake=intake,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -21,12 +22,43 @@ MOST_REQUESTS = 1000
 MOST_HELD = 64 * MIB
 RETRY_AFTER = "5"
 
+MANY_REQUESTS = 8
+"""So many that are whole and not yet answered are a crowd."""
+LULL_SECONDS = 0.05
+
 _LISTS = ("/v3/", "/v2/", "/api/kobo/")
 """Where a batch of actions may come in."""
 
 
 class Refused(Exception):  # noqa: N818
     """A request went past a limit while its body was read; it has been told so."""
+
+
+class Traffic:
+    """How much is being answered, for workers that can wait until it is less. It tells of the last moment, not of the
+    one in which it is asked: between two commits nobody waits."""
+
+    def __init__(self) -> None:
+        self._now = 0
+        self._many_at = -LULL_SECONDS
+
+    @property
+    def busy(self) -> bool:
+        return time.monotonic() - self._many_at < LULL_SECONDS
+
+    async def lull(self, seconds: float) -> None:
+        """Returns when there is one, or after so many seconds."""
+        until = time.monotonic() + seconds
+        while self.busy and time.monotonic() < until:  # noqa: ASYNC110 - a lull is time that passes
+            await asyncio.sleep(LULL_SECONDS)
+
+    def begin(self) -> None:
+        self._now += 1
+        if self._now >= MANY_REQUESTS:
+            self._many_at = time.monotonic()
+
+    def end(self) -> None:
+        self._now -= 1
 
 
 @dataclass(slots=True)
@@ -42,7 +74,7 @@ class Limits:
 
     `requests` are worked on at once, and `held` bytes of their bodies are in memory; who comes then is told to come
     back. One peer address may use half of either, so that nobody keeps all others out. `body` is in bytes, `list_body`
-    for the Pocket API, `body_seconds` from the header to the last byte.
+    for the Pocket API, `body_seconds` from the header to the last byte. `traffic` is told what is being answered.
     """
 
     def __init__(
@@ -54,7 +86,9 @@ class Limits:
         body_seconds: float = BODY_SECONDS,
         requests: int = MOST_REQUESTS,
         held: int = MOST_HELD,
+        traffic: Traffic | None = None,
     ) -> None:
+        self.traffic = traffic or Traffic()
         self._app = app
         self._body = body
         self._list_body = list_body
@@ -87,6 +121,8 @@ class Limits:
             finally:
                 self._all.held -= counted.taken
                 mine.held -= counted.taken
+                if counted.complete:
+                    self.traffic.end()
         finally:
             self._all.requests -= 1
             mine.requests -= 1
@@ -131,7 +167,9 @@ class _Counted:
                 message = await self.receive_from()
         except TimeoutError:
             await self._refuse(_answer(408, f"the body was not complete within {self.limits.body_seconds:g} seconds"))
-        self.complete = not message.get("more_body", False)
+        if not message.get("more_body", False):
+            self.complete = True
+            self.limits.traffic.begin()
         size = len(message.get("body", b""))
         self.taken += size
         holds = self.limits.holds(self.mine, size)

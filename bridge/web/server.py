@@ -20,10 +20,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bridge.errors import ConfigError
 from bridge.ports import Direct
 from bridge.web.connection import MOST_CONNECTIONS, Config
-from bridge.web.limits import Limits
+from bridge.web.limits import Limits, Traffic
 
 
-def application(faces: Iterable[Sequence[BaseRoute]], *, ready: Callable[[], Sequence[str]]) -> ASGIApp:
+def application(
+    faces: Iterable[Sequence[BaseRoute]], *, ready: Callable[[], Sequence[str]], traffic: Traffic | None = None
+) -> ASGIApp:
     """`ready` answers what keeps the process from working, in words; nothing: it is ready."""
 
     async def healthz(_: Request) -> Response:
@@ -36,7 +38,7 @@ def application(faces: Iterable[Sequence[BaseRoute]], *, ready: Callable[[], Seq
     own = [Route("/healthz", healthz), Route("/readyz", readyz)]
     routes = [*own, *(route for face in faces for route in face)]
     direct = [route for route in routes if isinstance(route, Direct)]
-    return Limits(Directly(direct, Starlette(routes=routes)))
+    return Limits(Directly(direct, Starlette(routes=routes)), traffic=traffic)
 
 
 class Directly:
