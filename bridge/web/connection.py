@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from bridge.web.limits import HEADER_BYTES, RETRY_AFTER, peer_of
 
 HEADER_SECONDS = 10.0
+BODY_SECONDS = 30.0
 IDLE_SECONDS = 15
 UNREAD_SECONDS = 30.0
 MOST_CONNECTIONS = 2000
@@ -21,13 +22,15 @@ MOST_PIPELINED = 16
 _FULL = (
     f"HTTP/1.1 503 Service Unavailable\r\nRetry-After: {RETRY_AFTER}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 ).encode()
+_LATE = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class Config(uvicorn.Config):
     """uvicorn's own knows no time for a header, and counts connections that only wait among those at work.
 
-    Of `connections` one peer may hold half. An answer that nobody reads for `unread_seconds` ends its connection.
+    `body_seconds` are from the header to the last byte. Of `connections` one peer may hold half. An answer that nobody
+    reads for `unread_seconds` ends its connection.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Config(uvicorn.Config):
         cert: Path | None,
         key: Path | None,
         header_seconds: float = HEADER_SECONDS,
+        body_seconds: float = BODY_SECONDS,
         unread_seconds: float = UNREAD_SECONDS,
         connections: int = MOST_CONNECTIONS,
     ) -> None:
@@ -54,6 +58,7 @@ class Config(uvicorn.Config):
             ws="none",
         )
         self.header_seconds = header_seconds
+        self.body_seconds = body_seconds
         self.unread_seconds = unread_seconds
         self.connections = connections
         self.by_peer: Counter[str] = Counter()
@@ -65,8 +70,10 @@ class Connection(HttpToolsProtocol):
     config: Config
     _peer = ""
     _in_header = False
+    _in_body = False
     _header_bytes = 0
     _overdue: asyncio.TimerHandle | None = None
+    _late: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -89,6 +96,9 @@ class Connection(HttpToolsProtocol):
             self._expect_header()
         else:
             self._expect_nothing()
+        if self._in_body and self._late is None:
+            # A body that comes with its header, as most do, needs no clock.
+            self._late = self.loop.call_later(self.config.body_seconds, self._body_is_late)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -99,9 +109,13 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
             raise ConnectionAbortedError
         super().on_headers_complete()
-        self._in_header, self._header_bytes = False, 0
+        self._in_header, self._header_bytes, self._in_body = False, 0, True
         # What a trailer says comes after everything was checked: it is nobody's header.
         self.headers = []
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._expect_no_body()
 
     def send_400_response(self, msg: str) -> None:
         if not self.transport.is_closing():
@@ -109,6 +123,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._expect_nothing()
+        self._expect_no_body()
         self.resume_writing()
         self.config.by_peer[self._peer] -= 1
         if not self.config.by_peer[self._peer]:
@@ -138,6 +153,18 @@ class Connection(HttpToolsProtocol):
     def _end(self, answer: bytes) -> None:
         self.transport.write(answer)
         self.transport.close()
+
+    def _body_is_late(self) -> None:
+        if self.cycle.response_started:
+            self.transport.abort()
+        else:
+            self._end(_LATE)
+
+    def _expect_no_body(self) -> None:
+        self._in_body = False
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
     def _expect_header(self) -> None:
         if self._overdue is None and not self.transport.is_closing():

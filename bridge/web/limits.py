@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,7 +18,6 @@ MIB = 1024 * 1024
 HEADER_BYTES = 32 * 1024
 MOST_FIELDS = 100
 MOST_ADDRESS = 8 * 1024
-BODY_SECONDS = 30.0
 MOST_REQUESTS = 1000
 MOST_HELD = 64 * MIB
 RETRY_AFTER = "5"
@@ -70,11 +70,11 @@ class Use:
 
 
 class Limits:
-    """Bounds a request before anybody looks at it: header fields, address, body bytes as they come and their time.
+    """Bounds a request before anybody looks at it: header fields, address, body bytes as they come.
 
     `requests` are worked on at once, and `held` bytes of their bodies are in memory; who comes then is told to come
     back. One peer address may use half of either, so that nobody keeps all others out. `body` is in bytes, `list_body`
-    for the Pocket API, `body_seconds` from the header to the last byte. `traffic` is told what is being answered.
+    for the Pocket API. `traffic` is told what is being answered.
     """
 
     def __init__(
@@ -83,7 +83,6 @@ class Limits:
         *,
         body: int = MIB,
         list_body: int = 5 * MIB,
-        body_seconds: float = BODY_SECONDS,
         requests: int = MOST_REQUESTS,
         held: int = MOST_HELD,
         traffic: Traffic | None = None,
@@ -92,7 +91,6 @@ class Limits:
         self._app = app
         self._body = body
         self._list_body = list_body
-        self.body_seconds = body_seconds
         self._requests = requests
         self._most_held = held
         self._all = Use()
@@ -113,10 +111,10 @@ class Limits:
             if refusal:
                 await refusal(scope, receive, send)
                 return
-            due = asyncio.get_running_loop().time() + self.body_seconds
-            counted = _Counted(self, mine, most, due, scope, receive, send)
+            counted = _Counted(self, mine, most, scope, receive, send)
             try:
-                with contextlib.suppress(Refused):
+                # Who has gone is not answered, and is no mistake of ours.
+                with contextlib.suppress(Refused, ClientDisconnect):
                     await self._app(scope, counted.receive, counted.send)
             finally:
                 self._all.held -= counted.taken
@@ -151,7 +149,6 @@ class _Counted:
     limits: Limits
     mine: Use
     most: int
-    due: float
     scope: Scope
     receive_from: Receive
     send_to: Send
@@ -162,11 +159,7 @@ class _Counted:
     async def receive(self) -> Message:
         if self.complete:
             return await self.receive_from()
-        try:
-            async with asyncio.timeout_at(self.due):
-                message = await self.receive_from()
-        except TimeoutError:
-            await self._refuse(_answer(408, f"the body was not complete within {self.limits.body_seconds:g} seconds"))
+        message = await self.receive_from()
         if not message.get("more_body", False):
             self.complete = True
             self.limits.traffic.begin()

@@ -33,6 +33,9 @@ class Register(Mapping[str, Hook]):
     def __getitem__(self, name: str) -> Hook:
         return self._in_file[name] if name in self._in_file else self._by_hand[name]
 
+    def named(self, name: str) -> Hook | None:
+        return self._in_file.get(name) or self._by_hand.get(name)
+
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys((*self._in_file, *self._by_hand)))
 

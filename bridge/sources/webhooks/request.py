@@ -84,7 +84,7 @@ class HookRequest:
 def captured(request: Incoming, hook: Hook) -> HookRequest:
     """What is kept of a request to a hook."""
     return HookRequest(
-        hook=hook.name,
+        hook=request.name,
         method=request.method,
         path=request.path,
         query=without_secrets(request.query.decode("latin-1")) if request.query else "",

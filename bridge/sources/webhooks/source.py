@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from starlette.routing import BaseRoute, Route
@@ -69,7 +68,7 @@ class Webhooks:
         # The body is there before anything is decided: an early answer would tell which hooks exist.
         if request.method == "OPTIONS":
             return _preflight(request)
-        hook = self.hooks.get(request.name) or replace(self._owners, name=request.name)
+        hook = self.hooks.named(request.name) or self._owners
         if not hook.signed:
             digest_like_a_signature(request.body)
         knock = Knock(headers=request.headers, body=request.body, token=request.token, now=self._clock())
@@ -93,15 +92,15 @@ class Webhooks:
         arrival = Arrival(source=source, channel=kept.hook, key=key, raw=kept.raw())
         [receipt] = await self._inbox.put([arrival])
         if not receipt.new:
-            return _answer(hook, {"status": "known", "id": receipt.id})
+            return _answer(hook, kept, {"status": "known", "id": receipt.id})
         large = len(kept.body) > _LARGE
         said = await asyncio.to_thread(_verdict, arrival, kept) if large else _verdict(arrival, kept)
-        return _answer(hook, {"status": said.pop("status"), "id": receipt.id, **said})
+        return _answer(hook, kept, {"status": said.pop("status"), "id": receipt.id, **said})
 
 
 def _refusal(request: Incoming, hook: Hook) -> Answer | None:
     """Why a request that is known to be from where it should be is not taken all the same."""
-    if hook.name and not may_be_named(hook.name):
+    if request.name and not may_be_named(request.name):
         return _error(404, "a hook's name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit")
     if request.method not in hook.methods:
         methods = ", ".join(sorted(hook.methods))
@@ -133,12 +132,12 @@ def _verdict(arrival: Arrival, request: HookRequest) -> dict[str, Any]:
     return said | {"notes": list(reading.notes)} if reading.notes else said
 
 
-def _answer(hook: Hook, said: Mapping[str, Any]) -> Answer:
+def _answer(hook: Hook, kept: HookRequest, said: Mapping[str, Any]) -> Answer:
     """As the hook's kind of caller expects it."""
     status = hook.traits.statuses[said["status"]]
     if hook.traits.says is None:
         return Answer(status, _as_json(said).encode("utf-8", "replace"), _JSON)
-    text = hook.traits.says({"hook": hook.name, **said})
+    text = hook.traits.says({"hook": kept.hook, **said})
     return Answer(status, text.encode("utf-8", "replace") if status != 204 else b"", _TEXT)
 
 
