@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ipaddress
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -35,11 +36,14 @@ class Refused(Exception):  # noqa: N818
 
 
 class Traffic:
-    """How much is being answered, for workers that can wait until it is less. It tells of the last moment, not of the
-    one in which it is asked: between two commits nobody waits."""
+    """How many requests are being answered. A request that waits for its own body is not.
+
+    Workers that can wait ask whether it is `busy`: in the last moment, not only now, for between two commits nobody
+    waits.
+    """
 
     def __init__(self) -> None:
-        self._now = 0
+        self.now = 0
         self._many_at = -LULL_SECONDS
 
     @property
@@ -53,28 +57,19 @@ class Traffic:
             await asyncio.sleep(LULL_SECONDS)
 
     def begin(self) -> None:
-        self._now += 1
-        if self._now >= MANY_REQUESTS:
+        self.now += 1
+        if self.now >= MANY_REQUESTS:
             self._many_at = time.monotonic()
 
     def end(self) -> None:
-        self._now -= 1
-
-
-@dataclass(slots=True)
-class Use:
-    """What is worked on, and how many bytes of it are in memory."""
-
-    requests: int = 0
-    held: int = 0
+        self.now -= 1
 
 
 class Limits:
     """Bounds a request before anybody looks at it: header fields, address, body bytes as they come.
 
-    `requests` are worked on at once, and `held` bytes of their bodies are in memory; who comes then is told to come
-    back. One peer address may use half of either, so that nobody keeps all others out. `body` is in bytes, `list_body`
-    for the Pocket API. `traffic` is told what is being answered.
+    `requests` are answered at once, and `held` bytes of bodies are in memory, half of them of one peer; who comes then
+    is told to come back. `body` is in bytes, `list_body` for the Pocket API. `traffic` is told what is being answered.
     """
 
     def __init__(
@@ -93,8 +88,8 @@ class Limits:
         self._list_body = list_body
         self._requests = requests
         self._most_held = held
-        self._all = Use()
-        self._by_peer: dict[str, Use] = {}
+        self._held = 0
+        self._held_by = Counter[str]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -102,40 +97,49 @@ class Limits:
             return
         is_list = scope["path"].startswith(_LISTS)
         most = self._list_body if is_list else self._body
-        peer = peer_of(scope.get("client"))
-        mine = self._by_peer.get(peer) or self._by_peer.setdefault(peer, Use())
-        self._all.requests += 1
-        mine.requests += 1
+        self.traffic.begin()
         try:
-            refusal = self._refusal(scope, mine, most, address=HEADER_BYTES if is_list else MOST_ADDRESS)
-            if refusal:
+            if refusal := self._refusal(scope, most, address=HEADER_BYTES if is_list else MOST_ADDRESS):
                 await refusal(scope, receive, send)
                 return
-            counted = _Counted(self, mine, most, scope, receive, send)
-            try:
-                # Who has gone is not answered, and is no mistake of ours.
-                with contextlib.suppress(Refused, ClientDisconnect):
-                    await self._app(scope, counted.receive, counted.send)
-            finally:
-                self._all.held -= counted.taken
-                mine.held -= counted.taken
-                if counted.complete:
-                    self.traffic.end()
+            await self._counted(scope, receive, send, most)
         finally:
-            self._all.requests -= 1
-            mine.requests -= 1
-            if not mine.requests:
-                self._by_peer.pop(peer, None)
+            self.traffic.end()
 
-    def holds(self, mine: Use, size: int) -> bool:
+    async def _counted(self, scope: Scope, receive: Receive, send: Send, most: int) -> None:
+        counted = _Counted(self, peer_of(scope.get("client")), most, scope, receive, send)
+        try:
+            # Who has gone is not answered, and is no mistake of ours.
+            with contextlib.suppress(Refused, ClientDisconnect):
+                await self._app(scope, counted.receive, counted.send)
+        except asyncio.CancelledError as cancelled:
+            if not cancelled.args:
+                raise
+            # Only a server that stops says why: this is the end of its patience, and nobody stands above it.
+            if not counted.begun:
+                await _busy("this server is stopping")(scope, receive, send)
+        finally:
+            self._let_go(counted.peer, counted.taken)
+
+    @property
+    def full(self) -> bool:
+        return self.traffic.now > self._requests
+
+    def takes(self, peer: str, size: int) -> bool:
         """Counts bytes of a body; False when they are too many with what is there already."""
-        self._all.held += size
-        mine.held += size
+        self._held += size
+        self._held_by[peer] += size
         # The largest body is taken from anybody.
-        return self._all.held <= self._most_held and mine.held <= max(self._most_held // 2, self._list_body)
+        return self._held <= self._most_held and self._held_by[peer] <= max(self._most_held // 2, self._list_body)
 
-    def _refusal(self, scope: Scope, mine: Use, most: int, *, address: int) -> Response | None:
-        if self._all.requests > self._requests or mine.requests > max(self._requests // 2, 1):
+    def _let_go(self, peer: str, size: int) -> None:
+        self._held -= size
+        self._held_by[peer] -= size
+        if not self._held_by[peer]:
+            del self._held_by[peer]
+
+    def _refusal(self, scope: Scope, most: int, *, address: int) -> Response | None:
+        if self.full:
             return _busy()
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > address:
             return _answer(414, f"an address may have {address} bytes; send more in a body")
@@ -147,33 +151,37 @@ class _Counted:
     """One request's way in and out: its body is counted as it comes, and refused before it is whole."""
 
     limits: Limits
-    mine: Use
+    peer: str
     most: int
     scope: Scope
     receive_from: Receive
     send_to: Send
     taken: int = 0
     complete: bool = False
+    begun: bool = False
     refused: bool = False
 
     async def receive(self) -> Message:
         if self.complete:
             return await self.receive_from()
-        message = await self.receive_from()
-        if not message.get("more_body", False):
-            self.complete = True
+        self.limits.traffic.end()
+        try:
+            message = await self.receive_from()
+        finally:
             self.limits.traffic.begin()
+        self.complete = not message.get("more_body", False)
         size = len(message.get("body", b""))
         self.taken += size
-        holds = self.limits.holds(self.mine, size)
+        takes = self.limits.takes(self.peer, size)
         if self.taken > self.most:
             await self._refuse(_answer(413, f"a body may have {self.most} bytes"))
-        if not holds:
+        if not takes or (self.complete and self.limits.full):
             await self._refuse(_busy())
         return message
 
     async def send(self, message: Message) -> None:
         if not self.refused:
+            self.begun = True
             await self.send_to(message)
 
     async def _refuse(self, answer: Response) -> NoReturn:
@@ -229,7 +237,7 @@ def _answer(status: int, error: str) -> Response:
     return JSONResponse({"error": error}, status, headers={"Connection": "close", **pocket})
 
 
-def _busy() -> Response:
-    answer = _answer(503, "too many requests at once; nothing was kept, send it again")
+def _busy(why: str = "too many requests at once") -> Response:
+    answer = _answer(503, f"{why}; nothing was kept, send it again")
     answer.headers["Retry-After"] = RETRY_AFTER
     return answer
