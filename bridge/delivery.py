@@ -88,7 +88,7 @@ LONGEST_SECONDS = 6 * 3600.0
 class Delivery:
     """The wanted state of one link at one connection, as leased to the sender.
 
-    `added`: the service already has the link, so only `new_tags` are to be sent, never a second add.
+    `added`: the service already has the link, so only `new_tags` and `new_title` are to be sent, never a second add.
     `lease` is the fencing token: a settlement under another lease is refused.
     """
 
@@ -103,6 +103,7 @@ class Delivery:
     lease: str
     remote_id: str = ""
     account: str = "me"
+    new_title: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from bridge.errors import PageError
 from bridge.ports import Lookups, Pages, WantedPage
 
 AT_ONCE = 8
-"""Workers that look at pages side by side, each at another host."""
+"""Lines that look at pages side by side, each at another host."""
 
 SOON = (2.0, 6.0)
 """Seconds before a page is tried again while a link waits for it."""
@@ -26,8 +26,11 @@ log = logging.getLogger(__name__)
 
 
 class Lookup:
-    """A stage that any number of workers may step at the same time. `patience`: seconds that a link waits from the
-    first look at its page. `retitling`: connections where a title may come after the link."""
+    """Runs until it is cancelled, which may be at once: a page that is half read is read again.
+
+    `patience`: seconds that a link waits from the first look at its page. `retitling`: connections where a title may
+    come after the link.
+    """
 
     def __init__(
         self,
@@ -45,6 +48,22 @@ class Lookup:
         self._retitling = retitling
         self._busy: set[str] = set()
         self._turn = asyncio.Lock()
+
+    async def run(self) -> None:
+        """AT_ONCE lines side by side. What one of them raises ends all."""
+        lines = [asyncio.create_task(self._line()) for _ in range(AT_ONCE)]
+        try:
+            await asyncio.gather(*lines)
+        finally:
+            for line in lines:
+                line.cancel()
+            await asyncio.gather(*lines, return_exceptions=True)
+            await self._pages.rest()
+
+    async def _line(self) -> None:
+        while True:
+            if not await self.step():
+                await self.wait()
 
     async def wait(self) -> None:
         try:

@@ -120,8 +120,12 @@ class Sender:
         return ()
 
     def _owed(self, delivery: Delivery) -> bool:
-        """Whether the service is still to be told of tags. A second add would overwrite what a person changed there."""
-        return bool(delivery.new_tags) and self._destination.traits.can_update_tags
+        """Whether the service is still to be told of tags or of a title. A second add would overwrite what a person
+        changed there."""
+        traits = self._destination.traits
+        return bool(delivery.new_tags and traits.can_update_tags) or bool(
+            delivery.new_title and traits.can_update_title
+        )
 
     async def _halve(self, batch: Sequence[Delivery], error: Refused) -> None:
         """A batch that is refused as a whole is halved until the bad link stands alone."""

@@ -11,7 +11,7 @@ import random
 import secrets
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -29,7 +29,7 @@ from bridge.destinations._lists import Lists
 from bridge.herald import Channel, Herald
 from bridge.intake import Intake, Reader
 from bridge.link import canonical
-from bridge.lookup import AT_ONCE, Lookup
+from bridge.lookup import Lookup
 from bridge.needs import Patience
 from bridge.net import Net
 from bridge.pages.reader import PageReader
@@ -90,6 +90,7 @@ class Bridge:
     traffic: Traffic
     sources: Mapping[str, Source]
     workers: Mapping[str, Worker]
+    lookups: Mapping[str, Callable[[], Awaitable[None]]]
     intake: Intake
     reload: Reload
 
@@ -97,7 +98,7 @@ class Bridge:
         """For sources, workers and the socket that commands come over. It stops when the rule file names other
         destinations: `reload.next` is that file then, and all is to be wired anew."""
         running = {name: source.run for name, source in self.sources.items()}
-        sources = {**running, "control": self._serve_commands}
+        sources = {**running, **self.lookups, "control": self._serve_commands}
         supervisor = Supervisor(sources, self.workers, give_way=self.traffic.lull)
         self.reload.wire_anew = supervisor.stop
         return supervisor
@@ -108,7 +109,7 @@ class Bridge:
     @contextlib.asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """The workers alone, for a command that runs while no process does."""
-        supervisor = Supervisor({}, self.workers)
+        supervisor = Supervisor(self.lookups, self.workers)
         running = asyncio.create_task(supervisor.run())
         try:
             yield
@@ -221,7 +222,6 @@ async def _wire(
             )
             for connection in connections
         },
-        **await _page_workers(store, net, patience),
         "reporter": Reporter(store, tellers, clock=time.time, chance=random.random),
         "rules": Periodic(reload, RELOAD_SECONDS),
         "housekeeping": Periodic(store.forget, FORGET_SECONDS),
@@ -305,19 +305,19 @@ async def _wire(
         traffic=traffic,
         sources=sources,
         workers=workers,
+        lookups=await _lookups(store, net, patience),
         intake=intake,
         reload=reload,
     )
 
 
-async def _page_workers(store: Store, net: Net, patience: Patience) -> dict[str, Worker]:
-    """Those that look at pages. Heavy modules are loaded in the child process that reads them."""
+async def _lookups(store: Store, net: Net, patience: Patience) -> Mapping[str, Callable[[], Awaitable[None]]]:
+    """What looks at pages. Heavy modules are loaded in the child process that reads them."""
     if patience.looks == "off":
         await store.stop_waiting()
         return {}
-    pages = PageReader(net)
-    lookup = Lookup(store, pages, clock=time.time, patience=patience.seconds, retitling=patience.retitling)
-    return {f"pages {number}": lookup for number in range(1, AT_ONCE + 1)}
+    lookup = Lookup(store, PageReader(net), clock=time.time, patience=patience.seconds, retitling=patience.retitling)
+    return {"pages": lookup.run}
 
 
 def _missing(store: Store) -> list[str]:
@@ -407,7 +407,11 @@ def _embedded(reading_list: PocketApi, inner: str) -> Destination:
 
     def of(account: str) -> Destination:
         options = pocket.Options(
-            base_url="http://reading.list", consumer_key="1-bridge", access_token=f"{inner}/{account}", batch=100
+            base_url="http://reading.list",
+            consumer_key="1-bridge",
+            access_token=f"{inner}/{account}",
+            batch=100,
+            retitles=True,
         )
         destination: Destination = pocket.connect(options, name=READING, transport=httpx.ASGITransport(app))
         return destination

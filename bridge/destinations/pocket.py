@@ -27,6 +27,7 @@ from bridge.pocket import (
     Pocket,
     PocketError,
     RateLimitError,
+    Retitle,
     SignInError,
     TagsAdd,
     TooLargeError,
@@ -48,7 +49,8 @@ class Options(BaseModel):
     """A reading list that speaks the Pocket API, version 3.
 
     `base_url`: its address, without `/v3`. `consumer_key` and `access_token`: of an application that has signed in
-    there. `batch`: links in one call.
+    there. `batch`: links in one call. `retitles`: the other side is bridge, whose list takes a title that is found
+    later.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -58,6 +60,7 @@ class Options(BaseModel):
     consumer_key: SecretStr
     access_token: SecretStr
     batch: int = Field(default=30, ge=1, le=500)
+    retitles: bool = False
 
     @field_validator("base_url")
     @classmethod
@@ -85,6 +88,7 @@ def connect(
         batch=options.batch,
         add_is_idempotent=True,
         can_update_tags=True,
+        can_update_title=options.retitles,
         scopes=(scope("user", host, key, token), scope("key", host, key)),
     )
     return _PocketDestination(pocket, listening, name, traits, sleep=sleep, chance=chance, deadline=deadline)
@@ -114,7 +118,7 @@ class _PocketDestination:
         """One /v3/send for all; raises within its deadline when the call as a whole failed."""
         try:
             async with asyncio.timeout(self._deadline):
-                results = await self._call([_action(delivery) for delivery in batch])
+                results = await self._call([action for delivery in batch for action in _actions(delivery)])
         except TimeoutError:
             late = f"{self.name} gave no answer within {self._deadline:.0f} seconds"
             raise Unavailable(late, sent=True) from None
@@ -122,7 +126,8 @@ class _PocketDestination:
             raise Unavailable(f"{self.name}: {error}", sent=error.sent) from error
         except PocketError as error:
             raise _failure(error) from error
-        return [_outcome(*one) for one in zip(batch, results, strict=True)]
+        answers = iter(results)
+        return [_outcome(delivery, [next(answers) for _ in _actions(delivery)]) for delivery in batch]
 
     def heard(self) -> Sequence[Mapping[str, str]]:
         return self._listening.taken()
@@ -137,16 +142,20 @@ class _PocketDestination:
         return await patience(self._pocket.send, actions, batch=max(1, len(actions)))
 
 
-def _action(delivery: Delivery) -> Action:
+def _actions(delivery: Delivery) -> list[Action]:
+    """What is owed: the link, or the difference to what was sent."""
     if not delivery.added:
         time = int(delivery.at) or None
-        return Add(url=delivery.url, title=delivery.title, tags=delivery.tags, time=time)
-    if delivery.remote_id:
-        return TagsAdd(item_id=delivery.remote_id, tags=delivery.new_tags)
-    return TagsAdd(url=delivery.url, tags=delivery.new_tags)
+        return [Add(url=delivery.url, title=delivery.title, tags=delivery.tags, time=time)]
+    item_id, url = delivery.remote_id, "" if delivery.remote_id else delivery.url
+    retitle = [Retitle(item_id=item_id, url=url, title=delivery.new_title)] if delivery.new_title else []
+    if delivery.new_tags or not retitle:
+        return [TagsAdd(item_id=item_id, url=url, tags=delivery.new_tags), *retitle]
+    return [*retitle]
 
 
-def _outcome(delivery: Delivery, result: ActionResult) -> Outcome:
+def _outcome(delivery: Delivery, results: Sequence[ActionResult]) -> Outcome:
+    result = next((result for result in results if not result.ok), results[0])
     if result.ok:
         remote_id = result.item.item_id if result.item else delivery.remote_id
         return Delivered("merged" if delivery.added else "created", remote_id)

@@ -1,4 +1,4 @@
-"""The twelve actions of /v3/send, and what became of each."""
+"""The twelve actions of /v3/send, one of bridge's own, and what became of each."""
 
 from __future__ import annotations
 
@@ -70,6 +70,14 @@ class Delete(_OnItem):
     action = "delete"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retitle(_OnItem):
+    """Changes an item's title. Bridge's own list knows it; Pocket's version 3 has no such action."""
+
+    action: ClassVar[str] = "retitle"
+    title: str
+
+
 class TagsClear(_OnItem):
     action = "tags_clear"
 
@@ -119,6 +127,7 @@ Action = (
     | Favorite
     | Unfavorite
     | Delete
+    | Retitle
     | TagsAdd
     | TagsRemove
     | TagsReplace

@@ -13,7 +13,7 @@ from bridge.store import budgets
 from bridge.store.outbox import HAND_LANE, LANES, concerned, json_of
 from bridge.store.sqlite import Tx
 
-_COLUMNS = "id, url, title, tags, sent_tags, added, at, attempts, lease, remote_id, account"
+_COLUMNS = "id, url, title, tags, sent_tags, added, at, attempts, lease, remote_id, account, new_title"
 
 # A lease is a due date in the future with a name on it.
 _SQL_LEASE = """
@@ -30,7 +30,8 @@ _SQL_UNKNOWN = f"""
 """
 _SQL_SETTLE = """
     UPDATE delivery SET state = ?, because = ?, attempts = ?, due = ?, changed = ?, lease = '', remote_id = ?,
-        added = ?, sent_tags = ?
+        added = ?, sent_tags = ?,
+        title = CASE WHEN ? <> '' THEN ? ELSE title END, new_title = CASE WHEN new_title = ? THEN '' ELSE new_title END
     WHERE id = ?
 """
 _SQL_ATTEMPT = "INSERT INTO attempt (delivery, at, seconds, outcome, detail) VALUES (?, ?, ?, ?, ?)"
@@ -100,7 +101,7 @@ def _lease(tx: Tx, numbers: Sequence[int], event: Event, now: float) -> list[Del
 
 
 def _delivery(row: Sequence[object]) -> Delivery:
-    number, url, title, tags, sent, added, at, attempts, token, remote_id, account = map(str, row)
+    number, url, title, tags, sent, added, at, attempts, token, remote_id, account, new_title = map(str, row)
     wanted, told = tuple(json.loads(tags)), set(json.loads(sent))
     return Delivery(
         id=int(number),
@@ -114,6 +115,7 @@ def _delivery(row: Sequence[object]) -> Delivery:
         lease=token,
         remote_id=remote_id,
         account=account,
+        new_title=new_title,
     )
 
 
@@ -175,9 +177,10 @@ def _settled(delivery: Delivery, settlement: Settlement, held: _Standing, now: f
         tags = delivery.tags if settlement.tags is None else settlement.tags
         owed = bool(outgrown) or not set(delivery.tags) <= set(tags)
         added, sent_tags, event = 1, json_of(tags), Event.OUTGROWN if owed else event
+    told = delivery.new_title if settlement.event == Event.DELIVERED else ""
     state = after("leased", event)
     values = (state, settlement.because, settlement.attempts, settlement.due or now, now)
-    return state, (*values, settlement.remote_id or remote_id, added, sent_tags, delivery.id)
+    return state, (*values, settlement.remote_id or remote_id, added, sent_tags, told, told, told, delivery.id)
 
 
 def _tell_again(tx: Tx, links: set[int], now: float) -> None:

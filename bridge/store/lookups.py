@@ -8,13 +8,13 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from bridge import titles
-from bridge.errors import InvalidArrival
-from bridge.link import canonical, host
+from bridge.delivery import MOVES, Event
+from bridge.link import canonical
 from bridge.page import Looked, Page
 from bridge.ports import DAY, Arrival, WantedPage
 from bridge.reading_list import DELETED
 from bridge.rules import READING
-from bridge.store import links, reports
+from bridge.store import links, outbox, reports
 from bridge.store.sqlite import Tx
 
 FRESH = 7 * DAY
@@ -64,7 +64,7 @@ def _as_far_as_known(row: Sequence[Any] | None) -> Looked:
 
 def want(tx: Tx, address: str, url: str, *, titled: bool, bulk: bool, now: float) -> bool:
     """The page is to be looked at. Answers whether that is still to be done: it may be known by now."""
-    parameters = (address, url, _host(url), now, int(bulk), int(titled))
+    parameters = (address, url, _site(address), now, int(bulk), int(titled))
     tx.execute(_SQL_WANT, (*parameters, now - FRESH, now - FAILED_FRESH))
     if titled:
         tx.execute("UPDATE page SET titled = 1 WHERE address = ?", (address,))
@@ -83,11 +83,9 @@ _SQL_WANT = """
 """
 
 
-def _host(url: str) -> str:
-    try:
-        return host(url)
-    except InvalidArrival:
-        return ""
+def _site(address: str) -> str:
+    """The host of a canonical address, with its port."""
+    return address.partition("://")[2].partition("/")[0]
 
 
 def wait(tx: Tx, arrival: Arrival, wanted: Mapping[str, str], *, until: float, bulk: bool, now: float) -> None:
@@ -194,17 +192,15 @@ def _entitle(tx: Tx, link: int, account: str, title: str, retitling: AbstractSet
         if not added and state != "leased":
             tx.execute("UPDATE delivery SET title = ?, changed = ? WHERE id = ?", (title, now, number))
         elif connection in retitling and (connection != READING or _lacks_title(tx, account, url)):
-            tx.execute(_SQL_RETITLE, (title, now, now, number))
+            tx.execute(_SQL_RETITLE, (title, now, number))
+            tx.execute(_SQL_OWED, (now, number))
     _tell(tx, link, title, now)
 
 
-_SQL_RETITLE = """
-    UPDATE delivery SET new_title = ?, revision = revision + 1, changed = ?,
-        because = CASE WHEN state = 'delivered' THEN 'its title was found' ELSE because END,
-        due = CASE WHEN state = 'delivered' THEN ? ELSE due END,
-        attempts = CASE WHEN state = 'delivered' THEN 0 ELSE attempts END,
-        state = CASE WHEN state = 'delivered' THEN 'pending' ELSE state END
-    WHERE id = ?
+_SQL_RETITLE = "UPDATE delivery SET new_title = ?, revision = revision + 1, changed = ? WHERE id = ?"
+_SQL_OWED = f"""
+    UPDATE delivery SET state = '{MOVES[Event.WANTED_MORE][1]}', because = 'its title was found', due = ?, attempts = 0
+    WHERE id = ? AND {outbox.concerned(Event.WANTED_MORE)}
 """
 
 

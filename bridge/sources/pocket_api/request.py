@@ -298,6 +298,8 @@ def _action(entry: Any, now: int) -> Action | Problem | Noted:
             return Problem(f"{name}: time must be a unix time in seconds")
         case "add":
             return _add_action(entry, time, now)
+        case "retitle":
+            return _retitle_action(entry, time)
         case _ if name in GLOBAL_ACTIONS:
             return _global_action(name, entry, time)
         case _ if name in _PLAIN_ACTIONS or name in TAG_ACTIONS:
@@ -325,6 +327,13 @@ def _item_action(name: str, entry: Parameters, time: int) -> Action | Problem:
     if name == "tags_replace" and entry.get("tags") is None:
         return Problem("tags_replace needs tags; to remove all, send an empty list")
     return Action(name=name, item_id=item_id, url=url, tags=tags, time=time)
+
+
+def _retitle_action(entry: Parameters, time: int) -> Action | Problem:
+    action, title = _item_action("retitle", entry, time), tidy(text(entry.get("title")))
+    if isinstance(action, Problem):
+        return action
+    return replace(action, title=title) if title else Problem("retitle names no title")
 
 
 def _item_id(entry: Parameters) -> int:
