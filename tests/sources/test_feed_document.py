@@ -258,6 +258,7 @@ def test_a_document_that_ends_too_early_keeps_the_entries_before_the_cut() -> No
         (b"/etc/passwd", "not a feed"),
         (b"http://127.0.0.1/feed", "not a feed"),
         (b"<opml version='2.0'><body/></opml>", "not a feed"),
+        (b"<rss r:version=2.0><r:channel><r:item><r:link>https://e.example/</r:link></r:item>", "XML is broken"),
         (b'{"a": 1}', "no JSON Feed"),
         (b'{"items": ' + b"[" * 200_000, "cannot be read"),
         (b'{"items": ' + b"9" * 5000, "cannot be read"),
@@ -369,6 +370,13 @@ def test_whatever_a_header_says_a_pause_is_never_negative_or_endless(one: str, o
 
 
 # -- the corpus beside the checkout --------------------------------------------------------------------------------
+
+
+def test_every_difference_from_what_others_state_is_written_down_with_its_reason(corpus: Path) -> None:
+    document = (Path(__file__).resolve().parents[2] / "docs" / "feed-corpus.md").read_text("utf-8")
+    table = "\n".join(feed_corpus.stated(corpus / "feeds"))
+    assert table in document
+    assert "not explained" not in table
 
 
 def test_what_other_projects_state_about_their_feeds_we_read_too(corpus: Path) -> None:

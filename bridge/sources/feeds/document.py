@@ -81,6 +81,8 @@ def _xml_feed(text: str, url: str) -> Document:
     )
     if not found.get("version") and not found.entries:
         raise SourceError("the answer is not a feed: neither RSS, Atom nor JSON Feed")
+    if found.bozo and not found.entries and _OPENING.search(repaired):
+        raise SourceError("the document has entries that cannot be read: its XML is broken")
     complete = not found.bozo or _CLOSED.search(repaired, max(0, len(repaired) - 4096)) is not None
     entries = found.entries if complete or not _ends_inside_an_entry(repaired) else found.entries[:-1]
     return Document(
