@@ -135,7 +135,7 @@ def _seconds(number: int | None) -> float | None:
 class Budget:
     """One scope. Nothing is known while `most` or `resets` is 0: then calls go as they come.
 
-    `remaining`: calls of the window not yet promised to anybody; `promised`: those without an answer yet;
+    `remaining`: calls of the window not yet promised to anybody; `promised`: the moments of those without an answer;
     `next_at`: the next free moment; `blocked`: no call before; `noted`: when this was true.
     When all of the present window is promised, this is the one after it, and `spare` what was kept back of the present.
     """
@@ -143,13 +143,13 @@ class Budget:
     scope: str
     most: int = 0
     remaining: int = 0
-    promised: int = 0
     spare: int = 0
     resets: float = 0.0
     lasts: float = 0.0
     next_at: float = 0.0
     blocked: float = 0.0
     noted: float = 0.0
+    promised: tuple[float, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -162,6 +162,10 @@ class Budget:
     @property
     def begins(self) -> float:
         return self.resets - self.lasts
+
+    def unanswered(self, resets: float, lasts: float) -> int:
+        """The calls promised for a window and not answered yet."""
+        return sum(resets - lasts <= moment < resets + MARGIN for moment in self.promised)
 
     def usable(self, reserve: float) -> int:
         """Calls that need not be kept for what a person sends by hand."""
@@ -190,7 +194,7 @@ def _rolled(budget: Budget, moment: float) -> Budget:
     lasts = max(budget.lasts, MARGIN)
     windows = max(1.0, (moment - MARGIN - budget.resets) // lasts + 1)
     resets = budget.resets + windows * lasts
-    return replace(budget, remaining=budget.most, promised=0, spare=0, resets=resets, next_at=resets - lasts + MARGIN)
+    return replace(budget, remaining=budget.most, spare=0, resets=resets, next_at=resets - lasts + MARGIN)
 
 
 def earliest(budget: Budget, now: float, *, by_hand: bool, reserve: float) -> float:
@@ -211,36 +215,39 @@ def promise(budget: Budget, moment: float, *, turn: float | None, reserve: float
 
     The next turn is one step after `turn`, the one that was taken; None: it was by hand, nobody's turn.
     """
+    budget = replace(budget, promised=(*budget.promised, moment))
     if not budget.known:
-        return replace(budget, promised=budget.promised + 1)
+        return budget
     if turn is None and budget.begins > moment:
         return replace(budget, spare=max(0, budget.spare - 1))
     if turn is None:
-        return replace(budget, remaining=max(0, budget.remaining - 1), promised=budget.promised + 1)
+        return replace(budget, remaining=max(0, budget.remaining - 1))
     if moment >= budget.resets + MARGIN:
         spare = budget.remaining if moment < budget.resets + budget.lasts else 0
         budget, turn = replace(_rolled(budget, moment), spare=spare), moment
     step = (budget.resets - MARGIN - turn) / max(1, budget.usable(reserve))
-    return replace(
-        budget,
-        remaining=budget.remaining - 1,
-        promised=budget.promised + 1,
-        next_at=max(budget.next_at, turn) + max(0.0, step),
-    )
+    next_at = max(budget.next_at, turn) + max(0.0, step)
+    return replace(budget, remaining=budget.remaining - 1, next_at=next_at)
 
 
 def given_back(budget: Budget, moment: float) -> Budget:
     """A promise for `moment` was not used."""
-    if budget.known and not budget.begins <= moment < budget.resets + MARGIN:
+    budget = without(budget, moment)
+    if not budget.known or not budget.begins <= moment < budget.resets + MARGIN:
         return budget
-    remaining = min(budget.most, budget.remaining + 1) if budget.known else budget.remaining
-    return replace(budget, remaining=remaining, promised=max(0, budget.promised - 1))
+    return replace(budget, remaining=min(budget.most, budget.remaining + 1))
 
 
-def answered(budget: Budget, heard: Heard, now: float, *, calls: int = 1, first: bool = True) -> Budget:
-    """The budget after calls were answered (or never will be). `first`: its connection names it first."""
-    if budget.begins <= now:  # else they were of the window before
-        budget = replace(budget, promised=max(0, budget.promised - calls))
+def without(budget: Budget, moment: float) -> Budget:
+    """A promise for `moment` is no longer unanswered."""
+    promised = list(budget.promised)
+    if moment in promised:
+        promised.remove(moment)
+    return replace(budget, promised=tuple(promised))
+
+
+def answered(budget: Budget, heard: Heard, now: float, *, first: bool = True) -> Budget:
+    """The budget after a call was answered. `first`: its connection names it first."""
     for kind, said in heard.said.items():
         if kind == budget.kind or (kind == "" and first):
             budget = _corrected(budget, said, now)
@@ -250,7 +257,7 @@ def answered(budget: Budget, heard: Heard, now: float, *, calls: int = 1, first:
 def _corrected(budget: Budget, said: Said, now: float) -> Budget:
     if said.remaining is None or said.reset is None:
         return budget
-    resets, left = now + bounded(said.reset), max(0, said.remaining - budget.promised)
+    resets = now + bounded(said.reset)
     lasts = min(_LONGEST_WINDOW, max(said.lasts or 0.0, said.reset, budget.lasts if said.lasts is None else 0.0))
     most = said.most or max(budget.most, said.remaining + 1)
     slack = min(lasts / 4, max(5.0, lasts / 50))
@@ -258,6 +265,7 @@ def _corrected(budget: Budget, said: Said, now: float) -> Budget:
         # The answer is of the window before; that none is left in it holds for what is promised of it too.
         shut = resets + MARGIN if said.remaining == 0 else 0.0
         return replace(budget, blocked=max(budget.blocked, shut), spare=min(budget.spare, said.remaining))
+    left = max(0, said.remaining - budget.unanswered(resets, lasts + slack))
     if budget.known and abs(resets - budget.resets) <= slack:
         return replace(
             budget,
@@ -277,7 +285,10 @@ def blocked(budget: Budget, until: float) -> Budget:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """When a connection may call, and its scopes with that written down. `kept`: the moment it was promised."""
+    """When a connection may call, and its scopes with that written down.
+
+    `kept`: the moment a call was promised for, until it is answered.
+    """
 
     moment: float
     kept: float | None
@@ -292,18 +303,19 @@ def turn(budgets: Sequence[Budget], kept: float | None, now: float, *, by_hand: 
     """
     budgets = [at(one, now) for one in budgets]
     if by_hand and all(earliest(one, now, by_hand=True, reserve=0.0) <= now for one in budgets):
-        return Turn(now, kept, tuple(promise(one, now, turn=None, reserve=reserve) for one in budgets))
+        taken = [promise(one, now, turn=None, reserve=reserve) for one in budgets]
+        return Turn(now, now if kept is None else kept, tuple(taken))
     if kept is not None:
         over = any(one.known and kept < one.begins <= now for one in budgets)
         if not over and all(one.blocked <= max(now, kept) for one in budgets):
-            return Turn(max(now, kept), kept if kept > now else None, tuple(budgets))
+            return Turn(max(now, kept), kept, tuple(budgets))
         budgets = [given_back(one, kept) for one in budgets]
     moments = [earliest(one, now, by_hand=False, reserve=reserve) for one in budgets]
     moment = max(moments, default=now)
     if any(_forced(one, own, moment) for one, own in zip(budgets[1:], moments[1:], strict=True)):
         return Turn(moment, None, tuple(budgets))
     taken = [promise(one, moment, turn=own, reserve=reserve) for one, own in zip(budgets, moments, strict=True)]
-    return Turn(moment, moment if moment > now else None, tuple(taken))
+    return Turn(moment, moment, tuple(taken))
 
 
 def _forced(budget: Budget, own: float, moment: float) -> bool:

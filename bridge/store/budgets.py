@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from bridge import budget as pure
 from bridge.budget import Budget, Heard, Turn
 from bridge.store.sqlite import Tx
 
-_COLUMNS = ("scope", "most", "remaining", "promised", "spare", "resets", "lasts", "next_at", "blocked", "noted")
+_COLUMNS = ("scope", "most", "remaining", "spare", "resets", "lasts", "next_at", "blocked", "noted")
 _SQL_KEEP = f"""
-    INSERT INTO budget ({", ".join(_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO budget ({", ".join(_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (scope) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[1:])}
 """
 
@@ -27,11 +28,10 @@ def turn(
 
 def take(tx: Tx, connection: str, found: Turn) -> None:
     _keep(tx, found.budgets)
-    if found.kept is None:
-        tx.execute("DELETE FROM turn WHERE connection = ?", (connection,))
-    else:
-        sql = "INSERT INTO turn (connection, at) VALUES (?, ?) ON CONFLICT (connection) DO UPDATE SET at = excluded.at"
-        tx.execute(sql, (connection, found.kept))
+    tx.execute("DELETE FROM turn WHERE connection = ?", (connection,))
+    if found.kept is not None:
+        rows = [(connection, one.scope, found.kept) for one in found.budgets]
+        tx.executemany("INSERT INTO turn (connection, scope, at) VALUES (?, ?, ?)", rows)
 
 
 def may_call(tx: Tx, scopes: Sequence[str], *, now: float) -> bool:
@@ -43,14 +43,17 @@ def may_call(tx: Tx, scopes: Sequence[str], *, now: float) -> bool:
     return True
 
 
-def answered(tx: Tx, scopes: Sequence[str], heard: Sequence[Heard], *, calls: int, until: float, now: float) -> None:
+def answered(
+    tx: Tx, connection: str, scopes: Sequence[str], heard: Sequence[Heard], *, until: float, now: float
+) -> None:
     """What the answers of some calls said. `until`: no call before, where the last of them met a limit."""
+    tx.execute("DELETE FROM turn WHERE connection = ? AND at <= ?", (connection, now))
     budgets = [pure.at(one, now) for one in _find(tx, scopes)]
     for number, one in enumerate(budgets):
-        spent = pure.answered(one, Heard(), now, calls=calls)
+        corrected = one
         for said in heard:
-            spent = pure.answered(spent, said, now, calls=0, first=number == 0)
-        budgets[number] = spent
+            corrected = pure.answered(corrected, said, now, first=number == 0)
+        budgets[number] = corrected
     if until > now:
         faulty = pure.at_fault(budgets, heard[-1] if heard else Heard())
         budgets = [pure.blocked(one, until) if one.scope in faulty else one for one in budgets]
@@ -59,14 +62,14 @@ def answered(tx: Tx, scopes: Sequence[str], heard: Sequence[Heard], *, calls: in
 
 def budgets(tx: Tx, now: float) -> list[dict[str, Any]]:
     """See ports.Ledger.budgets."""
-    rows = tx.execute(f"SELECT {', '.join(_COLUMNS)} FROM budget ORDER BY scope").fetchall()
-    found = [pure.at(Budget(*row), now) for row in rows]
+    scopes = [row[0] for row in tx.execute("SELECT scope FROM budget ORDER BY scope").fetchall()]
+    found = [pure.at(one, now) for one in _find(tx, scopes)]
     return [
         {
             "scope": one.scope,
             "limit": one.most,
-            "left": one.spare if one.begins > now else one.remaining + one.promised,
-            "resets": one.resets,
+            "left": one.spare if one.begins > now else one.remaining + one.unanswered(one.resets, one.lasts),
+            "resets": one.begins if one.begins > now else one.resets,
             "blocked": one.blocked if one.blocked > now else 0.0,
         }
         for one in found
@@ -75,14 +78,19 @@ def budgets(tx: Tx, now: float) -> list[dict[str, Any]]:
 
 
 def _find(tx: Tx, scopes: Sequence[str]) -> list[Budget]:
-    sql = f"SELECT {', '.join(_COLUMNS)} FROM budget WHERE scope = ?"
-    rows = [(scope, tx.execute(sql, (scope,)).fetchone()) for scope in scopes]
-    return [Budget(*row) if row else Budget(scope) for scope, row in rows]
+    return [_found(tx, scope) for scope in scopes]
+
+
+def _found(tx: Tx, scope: str) -> Budget:
+    row = tx.execute(f"SELECT {', '.join(_COLUMNS)} FROM budget WHERE scope = ?", (scope,)).fetchone()
+    turns = tx.execute("SELECT at FROM turn WHERE scope = ?", (scope,)).fetchall()
+    budget = Budget(*row) if row else Budget(scope)
+    return replace(budget, promised=tuple(moment for (moment,) in turns))
 
 
 def _kept(tx: Tx, connection: str) -> float | None:
-    row = tx.execute("SELECT at FROM turn WHERE connection = ?", (connection,)).fetchone()
-    return None if row is None else float(row[0])
+    row = tx.execute("SELECT max(at) FROM turn WHERE connection = ?", (connection,)).fetchone()
+    return None if row[0] is None else float(row[0])
 
 
 def _keep(tx: Tx, found: Sequence[Budget]) -> None:

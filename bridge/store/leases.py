@@ -144,8 +144,9 @@ def _called(tx: Tx, call: Call, now: float) -> None:
     gate = find_gate(tx, call.terms.connection)
     if (changed := call.gate(gate)) != gate:
         set_gate(tx, changed)
-    if call.terms.scopes:
-        budgets.answered(tx, call.terms.scopes, call.heard, calls=call.number, until=call.until, now=now)
+    if call.terms.scopes and call.number:
+        terms = call.terms
+        budgets.answered(tx, terms.connection, terms.scopes, call.heard, until=call.until, now=now)
 
 
 class _Standing(NamedTuple):

@@ -9,7 +9,6 @@ CREATE TABLE budget (
     scope TEXT PRIMARY KEY,
     most BIGINT NOT NULL,           -- calls in a window, 0 for not said
     remaining BIGINT NOT NULL,      -- not yet promised to anybody
-    promised BIGINT NOT NULL,       -- of this window, without an answer yet
     spare BIGINT NOT NULL,          -- kept back of the window before, while all of it is promised
     resets REAL NOT NULL,           -- when all are back, 0 for not said
     lasts REAL NOT NULL,            -- seconds of a window
@@ -18,8 +17,11 @@ CREATE TABLE budget (
     noted REAL NOT NULL
 );
 
--- When it is a connection's turn to call, where several share what is left.
+-- A call that was promised to a connection and is not answered yet, by each scope it spends from.
 CREATE TABLE turn (
-    connection TEXT PRIMARY KEY,
-    at REAL NOT NULL
+    connection TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    at REAL NOT NULL,
+    PRIMARY KEY (connection, scope)
 );
+CREATE INDEX turn_scope ON turn (scope, at);
