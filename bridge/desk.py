@@ -108,7 +108,7 @@ class Desk:
         passport = asdict(await self._ledger.passport(account, canonical(web_address(url)), url.strip()))
         for number, sighting in enumerate(passport["sightings"]):
             sighting["rules"] = await self._explained(sighting, account, seen=number)
-        return passport
+        return passport | {"purged": _purged(passport)}
 
     async def _explained(self, sighting: Mapping[str, Any], account: str, *, seen: int) -> list[dict[str, Any]]:
         text = await self._ledger.rule_set(sighting["rule_set"])
@@ -197,6 +197,12 @@ class Desk:
     def _known(self, name: str) -> None:
         if name not in self._connections():
             raise ConfigError(f"there is no connection “{name}”; there are: {', '.join(self._connections())}")
+
+
+def _purged(passport: Mapping[str, Any]) -> bool:
+    """Whether the link came earlier than what is kept of it tells."""
+    first = [sighting["received"] for sighting in passport["sightings"][:1]]
+    return passport["since"] is not None and (not first or first[0] > passport["since"])
 
 
 def _told(report: Report) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def of_connection(gate: Gate, line: Line | None, now: float) -> list[Trouble]:
         words = f"{name} is paused: {gate.because}.{waits}"
         return [Trouble(f"paused {name}", words, f"pocket-bridge resume {name}, when it is mended")]
     if gate.failures:
-        words = f"{name} has been failing for a while: {gate.because}.{waits} It is tried again by itself."
+        words = f"{name} is failing: {gate.because}.{waits} It is tried again by itself."
         return [Trouble(f"down {name}", words, "nothing to do, if the service comes back by itself", HOUR)]
     if line and line.next_due is not None and max(line.next_due, gate.not_before) < now - HOUR:
         words = f"nothing leaves for {name}, although it should have an hour ago.{waits}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from bridge import control
 from bridge.cli import cli
 
 Run = Callable[..., Result]
@@ -208,3 +210,152 @@ def test_a_database_that_is_none_is_said_with_its_path(run: Run, tmp_path: Path)
     result = run("status")
     assert result.exit_code == 2
     assert "bridge.db is not a usable database" in result.output
+
+
+def test_what_is_not_kept_any_more_is_said(run: Run, tmp_path: Path) -> None:
+    run("add", "https://example.com/a")
+    with sqlite3.connect(tmp_path / "data" / "bridge.db") as connection:
+        connection.execute("DELETE FROM sighting")
+        connection.execute("DELETE FROM attempt")
+    connection.close()
+    told = run("why", "https://example.com/a").output
+    assert "came for the first time; the details of then are not kept any more" in told
+    assert "its attempts are not kept any more" in told
+
+
+def test_the_queue_says_what_waits_where_and_a_gone_destination_has_a_verb(run: Run, tmp_path: Path) -> None:
+    second = (
+        'destinations:\n  second: {type: pocket, base_url: "http://127.0.0.1:9", consumer_key: c, access_token: t}\n'
+    )
+    (tmp_path / "rules.yaml").write_text(f"{second}defaults: {{to: [reading, second]}}\n")
+    run("add", "https://example.com/a")
+    assert re.search(r"\d+ +second +waiting +\S+ \S+ +http://127.0.0.1:9 gives no answer", run("queue").output)
+    (tmp_path / "rules.yaml").write_text("")
+    assert "second  1 waiting" in run("queue").output
+    for command in ("status", "queue"):
+        told = " ".join(run(command).output.split())
+        assert "no such destination any more: pocket-bridge queue move second reading" in told
+    moved = run("queue", "move", "second", "reading", "--yes")
+    assert (moved.exit_code, moved.output) == (0, "1 link of second goes to reading instead\n")
+    assert "no such destination" not in run("status").output
+    assert run("audit").exit_code == 0
+
+
+def test_giving_up_asks_first_and_shows_what(run: Run, tmp_path: Path) -> None:
+    rules = "rules:\n  - {name: look, if: {domain: example.com}, then: {hold: review}}\n"
+    (tmp_path / "rules.yaml").write_text(rules)
+    run("add", "https://example.com/a")
+    refused = CliRunner().invoke(cli, ["queue", "cancel", "reading"], input="n\n")
+    assert (refused.exit_code, "https://example.com/a" in refused.output) == (1, True)
+    assert "1 held" in run("queue").output
+    assert run("queue", "cancel", "reading", "--yes").output == "reading: 1 link given up\n"
+    assert run("queue", "cancel", "1").exit_code == 1
+
+
+def test_an_audit_that_does_not_balance_is_exit_1_and_says_where(run: Run, tmp_path: Path) -> None:
+    run("add", "https://example.com/a")
+    assert run("audit").exit_code == 0
+    with sqlite3.connect(tmp_path / "data" / "bridge.db") as connection:
+        connection.execute("DELETE FROM delivery")
+    connection.close()
+    result = run("audit")
+    assert result.exit_code == 1
+    assert re.search(r"\d{4}-\d\d-\d\d, cli: 1 sightings came, 1 of them kept and wanted nowhere", result.output)
+    assert json.loads(run("audit", "--json").stdout)["balances"] is False
+
+
+def test_a_backup_is_restored_and_what_was_there_is_kept_aside(run: Run, tmp_path: Path) -> None:
+    run("add", "https://example.com/a")
+    saved = run("backup", "kept.db")
+    assert (saved.exit_code, "1 link, 1 item on the lists" in saved.output) == (0, True)
+    run("add", "https://example.com/b")
+    result = run("restore", "kept.db")
+    assert result.exit_code == 0, result.output
+    assert run("why", "https://example.com/b").exit_code == 1
+    assert run("why", "https://example.com/a").exit_code == 0
+    [aside] = (tmp_path / "data").glob("before-restore-*")
+    assert (aside / "bridge.db").exists()
+    assert re.search(rf"what was there before lies in data/{aside.name}", result.output)
+
+
+def test_a_backup_holds_no_token_and_no_key(run: Run, tmp_path: Path) -> None:
+    run("add", "https://example.com/a")
+    run("backup", "kept.db")
+    content = (tmp_path / "kept.db").read_bytes()
+    for name in ("token", "hooks.key"):
+        secret = (tmp_path / "data" / name).read_bytes().strip()
+        assert len(secret) > 16
+        assert secret not in content
+    assert (tmp_path / "kept.db").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("what", ["none", "damaged", "newer"])
+def test_what_is_no_good_backup_is_refused_and_nothing_is_touched(run: Run, tmp_path: Path, what: str) -> None:
+    run("add", "https://example.com/a")
+    run("backup", "kept.db")
+    kept = tmp_path / "kept.db"
+    if what == "none":
+        kept.write_text("a letter")
+    elif what == "damaged":
+        content = bytearray(kept.read_bytes())
+        content[8192:12288] = bytes(4096)
+        kept.write_bytes(content)
+    else:
+        with sqlite3.connect(kept) as connection:
+            connection.execute("INSERT INTO schema_version VALUES (999)")
+        connection.close()
+    result = run("restore", "kept.db")
+    assert (result.exit_code, "Traceback" in result.output) == (2, False)
+    assert not list((tmp_path / "data").glob("before-restore-*"))
+    assert run("why", "https://example.com/a").exit_code == 0
+
+
+def test_restoring_is_refused_while_a_process_runs(run: Run, tmp_path: Path) -> None:
+    run("add", "https://example.com/a")
+    run("backup", "kept.db")
+    with control.own(tmp_path / "data"):
+        result = run("restore", "kept.db")
+    assert (result.exit_code, "stop it first" in result.stderr) == (2, True)
+
+
+def test_the_doctor_finds_nothing_where_nothing_is_wrong(run: Run) -> None:
+    run("add", "https://example.com/a")
+    result = run("doctor")
+    assert (result.exit_code, result.output.splitlines()[-1]) == (0, "all is well")
+
+
+@pytest.mark.parametrize(
+    ("harm", "says", "mends"),
+    [
+        (lambda data: (data / "bridge.db").chmod(0o644), "other people of this machine may look into", "chmod 600"),
+        (lambda data: (data / "bridge.db").write_bytes(b"x" * 9000), "not a usable database", "restore FILE"),
+        (lambda data: (data / "bridge.db").unlink(), "is gone, but there was a database here", "restore FILE"),
+        (
+            lambda data: (data.parent / "rules.yaml").write_text("rulez: []"),
+            "unknown key “rulez”",
+            "pocket-bridge check",
+        ),
+    ],
+)
+def test_the_doctor_says_what_is_wrong_and_what_mends_it(
+    run: Run, tmp_path: Path, harm: Callable[[Path], object], says: str, mends: str
+) -> None:
+    run("add", "https://example.com/a")
+    harm(tmp_path / "data")
+    result = run("doctor")
+    assert (result.exit_code, says in result.output, mends in result.output) == (1, True, True)
+    assert "Traceback" not in result.output
+
+
+def test_the_doctor_knows_a_paused_connection_and_a_wrong_setting(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("add", "https://example.com/a")
+    with sqlite3.connect(tmp_path / "data" / "bridge.db") as connection:
+        connection.execute("UPDATE gate SET state = 'paused', because = 'token refused'")
+    connection.close()
+    monkeypatch.setenv("BRIDGE_TOKN", "x")
+    told = run("doctor").output
+    assert "reading is paused: token refused" in told
+    assert "pocket-bridge resume reading" in told
+    assert "BRIDGE_TOKN is set but means nothing; did you mean BRIDGE_TOKEN?" in told

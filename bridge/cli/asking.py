@@ -34,14 +34,14 @@ def current_settings() -> Any:
 
 
 def look(command: str, arguments: Mapping[str, Any], in_words: Callable[[Any], Sequence[str]], *, as_json: bool) -> Any:
-    """Asks and shows what is there; people are told when nothing is at work on it."""
-    answer = ask(command, arguments, tell_idle=not as_json)
+    """Asks and shows what is there; people are told when nothing is at work on it. Looking sets nothing to work."""
+    answer = ask(command, arguments, tell_idle=not as_json, looks=True)
     show(answer, in_words, as_json=as_json)
     return answer
 
 
-def ask(command: str, arguments: Mapping[str, Any], *, tell_idle: bool = False) -> Any:
-    """Asks the running process, or does it here when none runs."""
+def ask(command: str, arguments: Mapping[str, Any], *, tell_idle: bool = False, looks: bool = False) -> Any:
+    """Asks the running process, or does it here when none runs; `looks`: without sending what waits."""
     from bridge import control
 
     settings = current_settings()
@@ -50,7 +50,7 @@ def ask(command: str, arguments: Mapping[str, Any], *, tell_idle: bool = False) 
     if tell_idle:
         click.echo(f"(pocket-bridge is not running; this is what lies in {settings.data})", err=True)
     with control.own(settings.data):
-        return asyncio.run(_alone(settings, command, arguments))
+        return asyncio.run(_alone(settings, command, arguments, looks=looks))
 
 
 @contextlib.contextmanager
@@ -89,10 +89,10 @@ def _of_running(data: Path, command: str, arguments: Mapping[str, Any]) -> Any:
         raise BridgeError("the running pocket-bridge stopped; run this once more, nothing is added twice") from None
 
 
-async def _alone(settings: Any, command: str, arguments: Mapping[str, Any]) -> Any:
+async def _alone(settings: Any, command: str, arguments: Mapping[str, Any], *, looks: bool) -> Any:
     from bridge.wiring import open_bridge
 
-    async with open_bridge(settings) as bridge, bridge.working():
+    async with open_bridge(settings) as bridge, contextlib.nullcontext() if looks else bridge.working():
         return await bridge.desk.handle(command, arguments)
 
 

@@ -42,7 +42,7 @@ def queue_cancel(what: tuple[str, ...], *, yes: bool, as_json: bool) -> None:
     """
     connection, numbers = _meant(what)
     if connection and not yes:
-        show(ask("queue", {"connection": connection, "most": 10}), words.queue, as_json=False, err=True)
+        show(ask("queue", {"connection": connection, "most": 10}, looks=True), words.queue, as_json=False, err=True)
         click.confirm(f"Give up all that waits for {connection}?", abort=True, err=True)
     answer = ask("queue_cancel", {"connection": connection, "numbers": numbers})
     show(answer, words.cancelled, as_json=as_json)
@@ -60,7 +60,7 @@ def queue_move(connection: str, to: str, *, yes: bool, as_json: bool) -> None:
     FROM may be a destination that is not in the rule file any more.
     """
     if not yes:
-        show(ask("queue", {"connection": connection, "most": 10}), words.queue, as_json=False, err=True)
+        show(ask("queue", {"connection": connection, "most": 10}, looks=True), words.queue, as_json=False, err=True)
         click.confirm(f"Send all that waits for {connection} to {to}?", abort=True, err=True)
     show(ask("queue_move", {"connection": connection, "to": to}), words.moved, as_json=as_json)
 
@@ -128,7 +128,7 @@ def backup(file: Path, as_json: bool) -> None:  # noqa: FBT001
 
     It is consistent and checked, and holds no token and no key.
     """
-    show(ask("backup", {"file": str(file.absolute())}), words.backed_up, as_json=as_json)
+    show(ask("backup", {"file": str(file.absolute())}, looks=True), words.backed_up, as_json=as_json)
 
 
 @click.command()

@@ -247,6 +247,8 @@ class Store:
         return await self._database.write(lambda tx: leases.lease(tx, terms, reserve=self._reserve, now=now))
 
     async def lease_unknown(self, terms: Terms) -> Sequence[Delivery]:
+        if not await self._has_room():
+            return []
         now = self._clock()
         return await self._database.write(lambda tx: leases.lease_unknown(tx, terms, reserve=self._reserve, now=now))
 

@@ -63,6 +63,8 @@ def _passport(answer: Data, now: float) -> Iterator[str]:
         yield f"  {moment(mark['since'])}  known from feed {feed}, not saved: it was there before the feed's start"
     if len(feeds := _feeds(answer)) > 1:
         yield f"  one link, in {len(feeds)} feeds: {', '.join(feeds)}"
+    if answer.get("purged"):
+        yield f"  {moment(answer['since'])}  came for the first time; the details of then are not kept any more"
     for sighting in answer["sightings"]:
         yield from _sighting(sighting)
     for delivery in answer["deliveries"]:
@@ -150,6 +152,8 @@ def _delivery(delivery: Data, now: float) -> Iterator[str]:
     )
     if delivery["state"] == "pending" and delivery["due"] > now:
         yield f"{'':23}due {moment(delivery['due'])}"
+    if delivery.get("attempts") and not tries:
+        yield f"{'':23}its attempts are not kept any more"
     yield from (f"{'':23}{line}" for line in _tries(tries))
 
 

@@ -30,7 +30,8 @@ def _queue(answer: Data) -> Iterator[str]:
             yield f"{'':{width}}  done about {moment(line['done'])}, at the pace of the last hour"
         if not line["there"] and any(line["states"].get(state) for state in OPEN):
             yield f"{'':{width}}  {no_destination(line['name'])}"
-    rows = [_link(link, answer["now"]) for link in answer["links"]]
+    gates = {line["name"]: line for line in answer["connections"]}
+    rows = [_link(link, gates.get(link["connection"], {}), answer["now"]) for link in answer["links"]]
     if rows:
         yield ""
         yield from columns(("number", "goes to", "state", "when", "why", "link"), rows)
@@ -59,8 +60,14 @@ def _waits(line: Data) -> str:
     return counted(states, STATES) + oldest
 
 
-def _link(link: Data, now: float) -> tuple[str, ...]:
-    when = "until it is let go" if link["state"] == "held" else moment(link["due"]) if link["due"] > now else "now"
+def _link(link: Data, gate: Data, now: float) -> tuple[str, ...]:
+    due = max(link["due"], gate.get("not_before", 0.0))
+    if link["state"] == "held":
+        when = "when it is let go"
+    elif gate.get("state") == "paused" or not gate.get("there", True):
+        when = "never, as it is"
+    else:
+        when = moment(due) if due > now else "now"
     state = STATES[link["state"]]
     return (str(link["id"]), link["connection"], state, when, link["because"], link["url"] + quoted(link["title"]))
 
