@@ -87,12 +87,12 @@ class Users:
         return {"name": name}
 
     async def tokens(self, name: str) -> dict[str, Any]:
-        await self._known(name)
+        await self.known(name)
         return {"name": name, "tokens": [asdict(token) for token in await self._accounts.tokens(name)]}
 
     async def token(self, name: str, consumer_key: str) -> dict[str, Any]:
         """A new token, for a client that cannot sign in. This is the only time it is shown."""
-        await self._known(name)
+        await self.known(name)
         if consumer_key:
             _check_key(consumer_key)
         token = new_secret()
@@ -119,7 +119,8 @@ class Users:
             raise ConfigError("there is no such application; “pocket-bridge apps list” shows them")
         return {"consumer_key": consumer_key}
 
-    async def _known(self, name: str) -> None:
+    async def known(self, name: str) -> None:
+        """Raises ConfigError when there is no such user."""
         if name != OWNER and await self._accounts.user(name) is None:
             raise await self._unknown(name)
 

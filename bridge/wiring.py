@@ -246,10 +246,26 @@ async def _wire(
     )
     named = dict.fromkeys(filter(None, settings.telegram_allow.values()), f"{PREFIX}TELEGRAM_ALLOW")
     users = Users(store.accounts, named)
-    desk.learn(users.commands())
+
+    async def erase(name: str) -> Any:
+        """With a person go the feeds that only they followed."""
+        answer = await users.remove(name)
+        await feeds.registry.restore()
+        return answer
+
+    desk.learn({**users.commands(), "users-remove": erase})
     desk.learn(commands(Office(store, store, webhooks.hooks), desk.outcome))
     desk.learn(
-        FeedOffice(feeds, store, store, net, connections=names, clock=time.time, file=str(settings.rules)).commands()
+        FeedOffice(
+            feeds,
+            store,
+            store,
+            net,
+            connections=names,
+            known=users.known,
+            clock=time.time,
+            file=str(settings.rules),
+        ).commands()
     )
     transfer = Transfer(store, store, store, connections=names)
     desk.learn(transfer.commands())
@@ -390,11 +406,11 @@ async def meet(settings: Settings, token: str) -> AsyncIterator[tuple[str, Any]]
 async def preview(settings: Settings, rule_file: RuleFile, url: str) -> Any:
     """One look at a feed: its title, number of entries, sightings and notes. Raises BridgeError when it is none."""
     feeds = importlib.import_module("bridge.sources.feeds.source")
-    listed = {canonical(feed.url): feed for feed in rule_file.feeds}.get(canonical(url))
+    listed = {canonical(one.feed.url): one for one in followers(rule_file)}.get(canonical(url))
     net = Net(allow_nets=settings.allow_nets)
     try:
         if listed:
-            return await feeds.preview(net, url, name=listed.name, tags=listed.tags)
+            return await feeds.preview(net, url, name=listed.feed.name, tags=listed.feed.tags, secrets=listed.secrets)
         return await feeds.preview(net, url)
     finally:
         await net.close()

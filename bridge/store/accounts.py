@@ -134,6 +134,8 @@ def _erase(tx: Tx, name: str) -> bool:
     books.erase(tx, name)
     for sql in _SQL_ERASE:
         tx.execute(sql, (name,))
+    for table, scope in (("seen", f"feed@{name}:"), ("progress", f"feed!{name}:"), ("progress", f"follow:{name}:")):
+        tx.execute(f"DELETE FROM {table} WHERE scope >= ? AND scope < ?", (scope, f"{scope[:-1]};"))
     reading_list.forget(tx, name)
     return True
 

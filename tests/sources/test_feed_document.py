@@ -124,6 +124,47 @@ def test_the_address_of_a_json_feed_item(inner: str, link: str) -> None:
     assert json_entry(inner).link == link
 
 
+LOBSTERS = """<rss version="2.0"><channel><title>Lobsters</title><link>https://lobste.rs/</link><item>
+<title>A story</title><link>https://blog.example/story</link><guid>https://lobste.rs/s/abc123</guid>
+<comments>https://lobste.rs/s/abc123/a_story</comments><category>web</category></item></channel></rss>"""
+HACKER_NEWS = """<rss version="2.0"><channel><title>Hacker News</title><link>https://news.ycombinator.com/</link><item>
+<title>A story</title><link>https://blog.example/story</link>
+<comments>https://news.ycombinator.com/item?id=1</comments></item></channel></rss>"""
+HNRSS = """<rss version="2.0"><channel><link>https://news.ycombinator.com/</link><item><title>A story</title>
+<link>https://blog.example/story</link><guid isPermaLink="false">https://news.ycombinator.com/item?id=1</guid>
+<comments>https://news.ycombinator.com/item?id=1</comments></item></channel></rss>"""
+REDDIT = """<feed xmlns="http://www.w3.org/2005/Atom"><link rel="self" href="https://www.reddit.com/r/x/.rss"/><entry>
+<id>t3_abc</id><title>A story</title><link href="https://www.reddit.com/r/x/comments/abc/a_story/"/>
+<content type="html">&lt;a href="https://blog.example/story"&gt;[link]&lt;/a&gt;</content></entry></feed>"""
+YOUTUBE = """<feed xmlns="http://www.w3.org/2005/Atom" xmlns:yt="http://www.youtube.com/xml/schemas/2015"
+ xmlns:media="http://search.yahoo.com/mrss/"><link rel="alternate" href="https://www.youtube.com/channel/C"/><entry>
+<id>yt:video:v1</id><yt:videoId>v1</yt:videoId><title>A story</title>
+<link rel="alternate" href="https://www.youtube.com/watch?v=v1"/><media:group><media:title>Other</media:title>
+<media:content url="https://www.youtube.com/v/v1?version=3" type="application/x-shockwave-flash"/></media:group>
+<published>2026-01-01T00:00:00Z</published><updated>2026-02-02T00:00:00Z</updated></entry></feed>"""
+GITHUB = """<feed xmlns="http://www.w3.org/2005/Atom"><link rel="alternate" type="text/html" href="/a/b/releases"/><entry>
+<id>tag:github.com,2008:Repository/1/v1</id><title>A story</title>
+<link rel="alternate" type="text/html" href="/a/b/releases/tag/v1"/></entry></feed>"""
+
+
+@pytest.mark.parametrize(
+    ("document", "identifier", "link"),
+    [
+        (LOBSTERS, "https://lobste.rs/s/abc123", "https://blog.example/story"),
+        (HACKER_NEWS, "", "https://blog.example/story"),
+        (HNRSS, "https://news.ycombinator.com/item?id=1", "https://blog.example/story"),
+        (REDDIT, "t3_abc", "https://www.reddit.com/r/x/comments/abc/a_story/"),
+        (YOUTUBE, "yt:video:v1", "https://www.youtube.com/watch?v=v1"),
+        (GITHUB, "tag:github.com,2008:Repository/1/v1", "https://github.com/a/b/releases/tag/v1"),
+    ],
+    ids="lobsters hacker-news hnrss reddit youtube github".split(),
+)
+def test_feeds_that_everybody_reads_are_read_right(document: str, identifier: str, link: str) -> None:
+    [entry] = parse(document.encode(), url="https://github.com/a/b/releases.atom").entries
+    assert (entry.id, entry.link, entry.title) == (identifier, link, "A story")
+    assert entry.published in (0.0, 1_767_225_600.0)
+
+
 def test_the_address_of_an_rdf_item_is_its_identifier_when_it_has_no_link() -> None:
     document = (
         "<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#' xmlns='http://purl.org/rss/1.0/'>"

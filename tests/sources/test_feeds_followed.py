@@ -64,12 +64,17 @@ class Desk:
             self.store,
             self.net,
             connections=lambda: ["reading", "kobo"],
+            known=self.known,
             clock=self.clock,
             file="rules.yaml",
         )
         self.offices.append(office)
         self.handle = office.commands()
         return self.feeds
+
+    async def known(self, account: str) -> None:
+        if account not in ("me", "bob"):
+            raise ConfigError(f"there is no user “{account}”")
 
     async def ask(self, command: str, **asked: Any) -> dict[str, Any]:
         answer = await self.handle[command](**asked)
@@ -181,6 +186,7 @@ async def test_on_a_poll_a_page_is_an_error_and_no_other_feed_is_followed(desk: 
         ({"start": "everything"}, "none, last 10"),
         ({"interval": "often"}, "30m, 2h or 1d"),
         ({"to": ["kindle"]}, "there are: reading, kobo"),
+        ({"account": "carol"}, "there is no user “carol”"),
         ({"url": "ftp://x.example/"}, "only http and https"),
         ({"url": "https://ann:secret@x.example/feed"}, "rule file"),
         ({"url": "https://x.example/feed", "interval": "1m"}, "not polite"),
@@ -333,6 +339,19 @@ async def test_one_account_s_leaving_changes_nothing_for_the_other(desk: Desk) -
     desk.site.put(rss(item(4), item(3)))
     await desk.poll()
     assert (await desk.arrived(), await desk.arrived("bob")) == (["Entry 4"], [])
+
+
+async def test_with_an_account_go_its_feeds_and_what_it_has_seen(desk: Desk) -> None:
+    await desk.store.accounts.add_user("bob", "x")
+    await desk.add(account="bob", start="all")
+    await desk.add()
+    assert await desk.store.accounts.erase("bob")
+    await desk.feeds.registry.restore()
+    assert [follower.account for follower in desk.feeds.registry] == ["me"]
+    assert await desk.arrived("bob") == []
+    assert await desk.store.known(f"feed@bob:{desk.site.url()}", ["i:id-1", "l:https://news.example/1"]) == set()
+    assert await desk.store.cursor(f"follow:bob:{desk.site.url()}") is None
+    assert await desk.store.cursor(f"follow:me:{desk.site.url()}")
 
 
 async def test_whoever_joins_later_makes_the_whole_document_come_once_more(desk: Desk) -> None:

@@ -24,8 +24,9 @@ Plain = dict[str, Any]
 class Exchange:
     """Answers are plain data."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, known: Callable[[str], Awaitable[None]]) -> None:
         self._registry = registry
+        self._known = known
 
     def commands(self) -> Mapping[str, Callable[..., Awaitable[Any]]]:
         """By the names they have at the desk."""
@@ -38,6 +39,7 @@ class Exchange:
 
         What is followed already stays as it is, and what cannot be taken is told with its line.
         """
+        await self._known(account)
         found = await asyncio.to_thread(lambda: outlines(decode(base64.b64decode(content))))
         if not found:
             raise ConfigError("there is no feed in it: an OPML file has <outline xmlUrl=…> for each")

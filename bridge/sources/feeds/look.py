@@ -73,14 +73,15 @@ async def preview(
     *,
     name: str = "",
     tags: Sequence[str] = (),
+    secrets: Mapping[str, str] | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Preview:
     """One look at a feed, in its own order. Raises FetchError or SourceError in plain words.
 
-    `name` and `tags` are those it has in the rule file, if it is there.
+    `name`, `tags` and `secrets` are those it has in the rule file, if it is there.
     """
     async with Reader() as reader:
-        there = await _there(net, reader, url, clock(), None)
+        there = await _there(net, reader, url, clock(), secrets)
     document = there.document
     sightings, notes = [], []
     for entry in document.entries:

@@ -26,7 +26,8 @@ Plain = dict[str, Any]
 
 
 class Office:
-    """Answers are plain data. `connections`: names a feed's links can be sent to."""
+    """Answers are plain data. `connections`: names a feed's links can be sent to; `known` raises ConfigError for an
+    account that there is not."""
 
     def __init__(
         self,
@@ -36,6 +37,7 @@ class Office:
         net: Door,
         *,
         connections: Callable[[], Sequence[str]],
+        known: Callable[[str], Awaitable[None]],
         clock: Callable[[], float],
         file: str = "the rule file",
     ) -> None:
@@ -45,6 +47,7 @@ class Office:
         self._subscriptions = subscriptions
         self._net = net
         self._connections = connections
+        self._known = known
         self._clock = clock
         self._file = file
 
@@ -56,7 +59,7 @@ class Office:
             "feeds-remove": self.remove,
             "feeds-release": self.release,
             "feeds-doctor": self.doctor,
-            **Exchange(self._registry).commands(),
+            **Exchange(self._registry, self._known).commands(),
         }
 
     async def list(self, account: str = OWNER) -> Plain:
@@ -113,13 +116,14 @@ class Office:
         `added` is False when not `really`, and when a page names several: `candidates` are those then. Raises
         ConfigError for what cannot be meant, FetchError or SourceError when there is no feed.
         """
+        await self._known(account)
         wish = Feed(
             url=web_address(url),
             name=name,
             tags=tidy_tags(tags),
             start=start_of(start or "none"),
             interval=interval_of(interval) if interval else Feed(url="", name="").interval,
-            to=self._known(to),
+            to=self._sent(to),
             categories=categories,
             at_once=at_once,
             per_day=per_day,
@@ -131,7 +135,7 @@ class Office:
             return {"added": False, "candidates": [{"url": feed, "title": title} for feed, title in several.feeds]}
         return await self._follow(account, self._named(account, wish, there), there, really=really)
 
-    def _known(self, to: Sequence[str]) -> tuple[str, ...]:
+    def _sent(self, to: Sequence[str]) -> tuple[str, ...]:
         names = list(dict.fromkeys((READING, *self._connections())))
         for name in to:
             if name not in names:
