@@ -28,7 +28,7 @@ Plain = dict[str, Any]
 
 
 class Clerk:
-    """`connections`: names that a link can be sent to. Carrying out the same errand again is safe."""
+    """`connections`: names that a link can be sent to. An errand that changes links is carried out once."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Clerk:
         self._connections = connections
         self._rule_file = rule_file
         self._clock = clock
-        self._trades: dict[str, Callable[[Errand], Awaitable[Plain]]] = {
+        self._trades: dict[str, Callable[[Errand], Awaitable[Plain | None]]] = {
             "start": self._nothing,
             "help": self._nothing,
             "why": self._why,
@@ -68,13 +68,14 @@ class Clerk:
         due = await self._errands.due_errands(MOST_ERRANDS)
         for errand in due:
             answer = await self._answer(errand)
-            if _is_busy(answer) and errand.failures < MOST_WAITS:
+            if answer is None:
                 await self._errands.put_off(errand, self._clock() + BUSY_SECONDS)
             else:
                 await self._errands.answer(errand, answer)
         return len(due)
 
-    async def _answer(self, errand: Errand) -> Plain:
+    async def _answer(self, errand: Errand) -> Plain | None:
+        """None: it is to be put off."""
         try:
             return await self._trades.get(errand.name, self._unknown)(errand)
         except StoreError:
@@ -93,7 +94,7 @@ class Clerk:
         raise InvalidArrival(f"nobody here knows how to do “{errand.name}”")
 
     async def _why(self, errand: Errand) -> Plain:
-        urls = [errand.argument] if errand.argument else await self._errands.links_of(_meant(errand))
+        urls = [errand.argument] if errand.argument else await self._errands.links_of(_meant(errand).about)
         links = [await self._desk.why(url, errand.account) for url in urls[:MOST_WHYS]]
         return {"links": links, "more": len(urls[MOST_WHYS:])}
 
@@ -108,16 +109,15 @@ class Clerk:
         tags = tidy_tags(errand.argument.replace(",", " ").split())
         if not tags:
             raise InvalidArrival("name the tags: /tag python later")
-        added = await self._errands.tag(_meant(errand), errand.arrival, tags)
-        return {"tags": list(tags), "added": list(added)}
+        return dict(await self._errands.tag(_meant(errand), tags))
 
     async def _back(self, errand: Errand) -> Plain:
         """The answer shows its own buttons again."""
-        await self._errands.tag(_meant(errand), errand.arrival, ())
-        return {}
+        return dict(await self._errands.show_again(_meant(errand)))
 
-    async def _undo(self, errand: Errand) -> Plain:
-        return dict(await self._errands.take_back(_meant(errand)))
+    async def _undo(self, errand: Errand) -> Plain | None:
+        answer = await self._errands.take_back(_meant(errand), patient=errand.failures < MOST_WAITS)
+        return None if answer is None else dict(answer)
 
     async def _to(self, errand: Errand) -> Plain:
         # Connections are the owner's, with the owner's credentials: others have their own list.
@@ -126,8 +126,7 @@ class Clerk:
             return {"connections": names}
         if errand.argument not in names:
             raise InvalidArrival(f"there is no connection “{errand.argument}”; there are: {', '.join(names)}")
-        number = await self._errands.want_also(_meant(errand), errand.argument)
-        return {"connection": errand.argument, "links": number}
+        return dict(await self._errands.want_also(_meant(errand), errand.argument))
 
     async def _feeds(self, errand: Errand) -> Plain:
         rule_file = self._rule_file()
@@ -139,11 +138,8 @@ class Clerk:
         return await (self._desk.status() if mine else self._desk.standing(errand.account))
 
 
-def _meant(errand: Errand) -> int:
+def _meant(errand: Errand) -> Errand:
+    """The errand, if it is about something."""
     if not errand.about:
         raise InvalidArrival(NOTHING_MEANT)
-    return errand.about
-
-
-def _is_busy(answer: Plain) -> bool:
-    return any(link.get("busy") for link in answer.get("links", ()) if isinstance(link, dict))
+    return errand

@@ -500,17 +500,25 @@ class Errands(Protocol):
         """The canonical addresses an arrival named, dropped ones too."""
         ...
 
-    async def take_back(self, arrival: int) -> Mapping[str, Any]:
+    # What follows changes links: the change and its answer are one unit, and an errand that has its answer already
+    # changes nothing and answers the same.
+
+    async def take_back(self, errand: Errand, *, patient: bool) -> Mapping[str, Any] | None:
         """What the arrival was the first to save is cancelled where it was not sent and deleted from the embedded
-        list. `links`: for each what is `back`, what `stays` where, and what is `busy` now; doing it again is safe."""
+        list. `links`: for each what is `back`, what `stays` where, and what is `busy` now. When something is, and
+        the clerk is `patient`, there is no answer yet: None, and the errand is to be put off."""
         ...
 
-    async def tag(self, arrival: int, asked_by: int, tags: Sequence[str]) -> Sequence[str]:
-        """Tags added to the arrival's links, everywhere they are wanted. Answers those that were new."""
+    async def tag(self, errand: Errand, tags: Sequence[str]) -> Mapping[str, Any]:
+        """The tags are added to the arrival's links, everywhere they are wanted. `added`: those that were new."""
         ...
 
-    async def want_also(self, arrival: int, connection: str) -> int:
-        """The arrival's links are wanted at one more connection. Answers how many links that are."""
+    async def want_also(self, errand: Errand, connection: str) -> Mapping[str, Any]:
+        """The arrival's links are wanted at one more connection. `links`: how many that are."""
+        ...
+
+    async def show_again(self, errand: Errand) -> Mapping[str, Any]:
+        """What was told about the arrival is told once more, as it was."""
         ...
 
     async def last(self, account: str, limit: int) -> Sequence[Mapping[str, Any]]:

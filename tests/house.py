@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bridge import control
+from bridge.ports import OWNER, Errand
 from bridge.settings import load_settings
 from bridge.wiring import Bridge, open_bridge
 from tests.bot_api import TOKEN, BotApi
@@ -66,6 +67,11 @@ class House:
     async def why(self, url: str) -> dict[str, Any]:
         answer = await self.bridge.desk.handle("why", {"url": url})
         return dict(answer)
+
+
+def errand(about: int, *, number: int = 0, account: str = OWNER) -> Errand:
+    """Somebody asks for something about an arrival."""
+    return Errand(id=number, arrival=about, account=account, about=about, name="", argument="", failures=0)
 
 
 async def eventually(true: Callable[[], Awaitable[bool]]) -> None:

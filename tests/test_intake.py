@@ -16,6 +16,7 @@ from bridge.ports import OWNER, Arrival, Key, Read, Reading, Request, Terms
 from bridge.reading_list import Action, Query
 from bridge.rules import RuleFile
 from bridge.store.core import Store
+from tests.house import errand
 
 
 def read(group: Sequence[Arrival]) -> Reading:
@@ -141,7 +142,7 @@ async def test_what_was_on_the_list_before_is_known_and_stays_when_the_message_i
     await intake(store).step()
     [delivery] = (await store.passport(OWNER, "https://old.example/", "")).deliveries
     assert (delivery["state"], delivery["because"]) == ("delivered", "on the list before")
-    await store.take_back(1)
+    await store.take_back(errand(1), patient=False)
     [item] = (await store.find(OWNER, Query())).items
     assert (item.url, item.tags) == ("https://old.example/", ("mine",))
 

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -423,21 +424,26 @@ class Store:
     async def links_of(self, arrival: int) -> Sequence[str]:
         return await self._database.read(lambda tx: requests.links_of(tx, arrival))
 
-    async def take_back(self, arrival: int) -> Mapping[str, Any]:
-        now = self._clock()
-        return await self._database.write(lambda tx: requests.take_back(tx, arrival, now))
+    async def take_back(self, errand: Errand, *, patient: bool) -> Mapping[str, Any] | None:
+        return await self._carry_out(errand, requests.take_back, patient=patient)
 
-    async def tag(self, arrival: int, asked_by: int, tags: Sequence[str]) -> Sequence[str]:
-        now = self._clock()
-        added = await self._database.write(lambda tx: requests.tag(tx, arrival, asked_by, tags, now))
-        self._wake_senders()
-        return added
+    async def tag(self, errand: Errand, tags: Sequence[str]) -> Mapping[str, Any]:
+        return await self._carry_out(errand, partial(requests.tag, tags=tags)) or {}
 
-    async def want_also(self, arrival: int, connection: str) -> int:
+    async def want_also(self, errand: Errand, connection: str) -> Mapping[str, Any]:
+        return await self._carry_out(errand, partial(requests.want_also, connection=connection)) or {}
+
+    async def show_again(self, errand: Errand) -> Mapping[str, Any]:
+        return await self._carry_out(errand, requests.show_again) or {}
+
+    async def _carry_out(
+        self, errand: Errand, trade: requests.Trade, *, patient: bool = False
+    ) -> Mapping[str, Any] | None:
         now = self._clock()
-        number = await self._database.write(lambda tx: requests.want_also(tx, arrival, connection, now))
+        answer = await self._database.write(lambda tx: requests.carry_out(tx, errand, trade, now, patient=patient))
+        self._reportable.ring()
         self._wake_senders()
-        return number
+        return answer
 
     async def last(self, account: str, limit: int) -> Sequence[Mapping[str, Any]]:
         return await self._database.read(lambda tx: requests.last(tx, account, limit))

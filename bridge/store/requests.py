@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from bridge.store.sqlite import Tx
 TAKEN_BACK = "taken back"
 
 Plain = dict[str, Any]
+Trade = Callable[[Tx, Errand, float], Plain]
 
 SQL_LAST = """
     SELECT s.arrival FROM sighting s JOIN arrival a ON a.id = s.arrival
@@ -79,9 +80,22 @@ def put_off(tx: Tx, errand: Errand, due_at: float) -> None:
 
 def answer(tx: Tx, errand: Errand, said: Mapping[str, Any], now: float) -> None:
     """See ports.Errands.answer."""
-    words = json.dumps(said, ensure_ascii=False)
-    tx.execute("UPDATE request SET answer = ? WHERE id = ? AND answer = ''", (words, errand.id))
-    tx.execute("UPDATE report SET due = ? WHERE arrival = (SELECT arrival FROM request WHERE id = ?)", (now, errand.id))
+    taken = tx.execute("UPDATE request SET answer = ? WHERE id = ? AND answer = ''", (_json(said), errand.id)).rowcount
+    if taken:
+        tx.execute("UPDATE report SET due = ? WHERE arrival = ?", (now, errand.arrival))
+
+
+def carry_out(tx: Tx, errand: Errand, trade: Trade, now: float, *, patient: bool) -> Plain | None:
+    """Once: see ports.Errands. None: `patient`, and something is being sent at this moment."""
+    row = tx.execute("SELECT answer FROM request WHERE id = ?", (errand.id,)).fetchone()
+    if row and row[0]:
+        return dict(json.loads(row[0]))
+    said = trade(tx, errand, now)
+    reports.tell_anew(tx, errand.about, now)
+    if patient and any(link["busy"] for link in said.get("links") or () if isinstance(link, dict)):
+        return None
+    answer(tx, errand, said, now)
+    return said
 
 
 def answers(tx: Tx, arrival: int) -> tuple[list[Answered], bool]:
@@ -102,19 +116,26 @@ def links_of(tx: Tx, arrival: int) -> list[str]:
     return [row[0] for row in tx.execute(sql, (arrival,)).fetchall()]
 
 
-def take_back(tx: Tx, arrival: int, now: float) -> Plain:
+def take_back(tx: Tx, errand: Errand, now: float) -> Plain:
     """See ports.Errands.take_back."""
     rows = tx.execute(
         "SELECT s.link, s.state, s.title, l.canonical, l.since FROM sighting s JOIN link l ON l.id = s.link"
         " WHERE s.arrival = ? ORDER BY s.id",
-        (arrival,),
+        (errand.about,),
     ).fetchall()
     links = []
     for link, state, title, canonical, since in rows:
         found: Plain = {"url": canonical, "title": title, "state": state, "since": since}
-        links.append(found | (_take_back(tx, link, now) if state == "kept" else {"back": [], "stays": {}, "busy": []}))
-    reports.tell_anew(tx, arrival, now)
+        again = state == "kept" and _came_after(tx, link, errand)
+        nothing: Plain = {"back": [], "stays": {}, "busy": [], "again": again}
+        links.append(found | (nothing if again or state != "kept" else _take_back(tx, link, now)))
     return {"links": links}
+
+
+def _came_after(tx: Tx, link: int, errand: Errand) -> bool:
+    """Whether it was sent once more after it was asked to be taken back: links are read before requests are done."""
+    sql = "SELECT 1 FROM sighting WHERE link = ? AND arrival > ? AND state <> 'dropped' LIMIT 1"
+    return tx.execute(sql, (link, errand.arrival)).fetchone() is not None
 
 
 def _take_back(tx: Tx, link: int, now: float) -> Plain:
@@ -153,16 +174,20 @@ def _cancel(tx: Tx, delivery: int, now: float) -> None:
     )
 
 
-def tag(tx: Tx, arrival: int, asked_by: int, tags: Sequence[str], now: float) -> list[str]:
+def show_again(_tx: Tx, _errand: Errand, _now: float) -> Plain:
+    """See ports.Errands.show_again."""
+    return {}
+
+
+def tag(tx: Tx, errand: Errand, now: float, *, tags: Sequence[str]) -> Plain:
     """See ports.Errands.tag. What was added is written down with the arrival that asked for it."""
     new: dict[str, None] = {}
-    for link, sighting, decision in _sighted(tx, arrival):
+    for link, sighting, decision in _sighted(tx, errand.about):
         added = outbox.tag(tx, link, tags, now)
         new |= dict.fromkeys(added)
         if added:
-            _note(tx, asked_by, link, replace(sighting, tags=added, title=decision.title), now)
-    reports.tell_anew(tx, arrival, now)
-    return list(new)
+            _note(tx, errand.arrival, link, replace(sighting, tags=added, title=decision.title), now)
+    return {"tags": list(tags), "added": list(new)}
 
 
 def _note(tx: Tx, asked_by: int, link: int, sighting: Sighting, now: float) -> None:
@@ -176,17 +201,15 @@ def _note(tx: Tx, asked_by: int, link: int, sighting: Sighting, now: float) -> N
     books.enter(tx, books.SIGHTED, [(now, source)])
 
 
-def want_also(tx: Tx, arrival: int, connection: str, now: float) -> int:
+def want_also(tx: Tx, errand: Errand, now: float, *, connection: str) -> Plain:
     """See ports.Errands.want_also."""
-    account = tx.execute("SELECT account FROM arrival WHERE id = ?", (arrival,)).fetchone()[0]
     number = 0
-    for link, sighting, decision in _sighted(tx, arrival):
+    for link, sighting, decision in _sighted(tx, errand.about):
         wish = outbox.Wish(
-            account=account, link=link, connection=connection, sighting=sighting, decision=decision, received=now
+            account=errand.account, link=link, connection=connection, sighting=sighting, decision=decision, received=now
         )
         number += outbox.want(tx, wish, now).new
-    reports.tell_anew(tx, arrival, now)
-    return number
+    return {"connection": connection, "links": number}
 
 
 def _sighted(tx: Tx, arrival: int) -> Iterator[tuple[int, Sighting, Decision]]:

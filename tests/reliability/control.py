@@ -6,10 +6,11 @@ import asyncio
 import importlib
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bridge.ports import Arrival, Cursor, Receipt
+from bridge.ports import Arrival, Cursor, Errand, Receipt
 from bridge.store import sqlite
 from bridge.store.core import Store
 
@@ -39,6 +40,16 @@ class Halving(Store):
         return receipts
 
 
+class Forgetful(Store):
+    """Counts a request as done before it was carried out: what a queue in memory comes to."""
+
+    async def due_errands(self, limit: int) -> Sequence[Errand]:
+        due = await super().due_errands(limit)
+        for errand in due:
+            await self.answer(errand, {})
+        return [replace(errand, id=0) for errand in due]
+
+
 def _normal(path: Path) -> sqlite3.Connection:
     """Commits without waiting for the disk."""
     connection = _connect(path)
@@ -53,6 +64,10 @@ def _early_acknowledgement() -> None:
     vars(importlib.import_module("bridge.wiring"))["Store"] = Careless
 
 
+def _carried_out_first() -> None:
+    vars(importlib.import_module("bridge.wiring"))["Store"] = Forgetful
+
+
 def _one_unit() -> None:
     vars(importlib.import_module("bridge.wiring"))["Store"] = Halving
 
@@ -64,6 +79,7 @@ def _sync() -> None:
 PROTECTIONS: dict[str, Callable[[], None]] = {
     "acknowledged after it is stored": _early_acknowledgement,
     "arrival and cursor in one unit": _one_unit,
+    "answered after it is carried out": _carried_out_first,
     "synchronous=FULL": _sync,
 }
 

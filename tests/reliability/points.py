@@ -42,6 +42,22 @@ POINTS = (
     "start: leases taken back, not committed",
 )
 
+REQUEST_POINTS = (
+    "telegram: written, not committed",
+    "telegram: committed, not acknowledged",
+    "intake: read, not written",
+    "intake: written, not committed",
+    "intake: committed",
+    "clerk: found, not carried out",
+    "clerk: carried out, not committed",
+    "clerk: carried out, nobody told",
+    "clerk: answered, not committed",
+    "clerk: answered, nobody told",
+    "reporter: told, not written down",
+    "reporter: written, not committed",
+)
+"""What somebody asks of the bot passes each of these."""
+
 _MODULES = (
     "bridge.service",
     "bridge.cli",
@@ -110,6 +126,10 @@ def _set(trap: Trap) -> None:
     _after(core.reading_list, "apply", lambda *_: trap("list: changed, not committed"))
     _after(core.reports, "told", lambda *_: trap("reporter: written, not committed"))
 
+    _after(core.requests, "answer", lambda *_: trap("clerk: answered, not committed"))
+    for trade in ("tag", "want_also", "take_back"):
+        _after(core.requests, trade, lambda *_: trap("clerk: carried out, not committed"))
+
     # After the commit: on the writer's thread, then where somebody waited for it.
     _after(database, "_commit", lambda *_: trap("writer: committed, nobody told"))
     for method in ("put", "apply"):
@@ -119,6 +139,10 @@ def _set(trap: Trap) -> None:
     _after(store, "lease", lambda _, leased: trap(*["sender: leased, not sent"] * bool(leased)))
     _before(store, "settle", lambda call: trap(*["sender: sent, not settled"] * bool(call["settled"])))
     _after(store, "settle", lambda *_: trap("sender: settled, not reported"))
+    _after(store, "due_errands", lambda _, due: trap(*["clerk: found, not carried out"] * bool(due)))
+    for trade in ("tag", "want_also", "take_back"):
+        _after(store, trade, lambda *_: trap("clerk: carried out, nobody told"))
+    _after(store, "answer", lambda *_: trap("clerk: answered, nobody told"))
     _before(store, "told", lambda _: trap("reporter: told, not written down"))
 
     wiring = importlib.import_module("bridge.wiring")

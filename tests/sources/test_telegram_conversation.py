@@ -29,6 +29,7 @@ from bridge.store.core import Store
 from tests.asgi import door_to
 from tests.bot_api import TOKEN, BotApi, Json, message, shown
 from tests.conftest import Clock
+from tests.house import errand
 from tests.sources.test_telegram import ANN, CHANNEL, group, of, told, verdict
 
 API = "http://telegram.test"
@@ -139,7 +140,7 @@ async def test_an_edit_does_not_bring_back_what_was_taken_back(desk: Desk) -> No
     await desk.reads()
     desk.clock.move(200.0)
     await desk.store.expire("reading", idempotent=True)
-    await desk.store.take_back(1)
+    await desk.store.take_back(errand(1), patient=False)
     desk.bot_api.receive(message("https://example.com/a"), kind="edited_message")
     await desk.hears()
     assert await desk.reads() == []
@@ -300,6 +301,10 @@ HOUR = {"since": 0.0, "title": "", "url": "https://example.com/a", "state": "kep
         (
             Answered("undo", "", 1, {"links": [HOUR | {"state": "duplicate", "back": [], "stays": {}}]}),
             "Stays, it was saved before, on 1 January 1970",
+        ),
+        (
+            Answered("undo", "", 1, {"links": [HOUR | {"back": [], "stays": {}, "again": True}]}),
+            "Stays, it was sent again since",
         ),
         (Answered("tag", "a", 1, {"tags": ["a"], "added": []}), "No new tag: it has them already"),
         (Answered("to", "x", 1, {"error": "there is no connection “x”"}), "There is no connection “x”"),

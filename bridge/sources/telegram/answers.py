@@ -109,6 +109,8 @@ def _fate(link: Data) -> str:
         return "Nothing to take back, it was dropped"
     if link["state"] == "duplicate":
         return f"Stays, it was saved before, on {day(link['since'])}"
+    if link.get("again"):
+        return "Stays, it was sent again since"
     back = f"Taken back from {short(', '.join(link['back']))}" if link["back"] else ""
     stays = "; ".join(_stays(place, state) for place, state in link["stays"].items())
     busy = f"being sent to {short(', '.join(link['busy']))}, ask again" if link["busy"] else ""
