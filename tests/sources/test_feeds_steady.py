@@ -11,9 +11,7 @@ import pytest
 from bridge.net import Net
 from bridge.ports import Cursor
 from bridge.rules import Feed
-from bridge.sources.feeds.entry import Document
 from bridge.sources.feeds.moves import Moves, States
-from bridge.sources.feeds.reader import Reader, Readers
 from bridge.sources.feeds.schedule import Schedule
 from bridge.sources.feeds.source import Feeds, Follower, Registry
 from bridge.sources.feeds.state import FeedState
@@ -137,63 +135,3 @@ def test_those_that_come_next_are_the_first_of_every_line() -> None:
         schedule.plan(f"b{number}", "b.example", 0.0)
     assert schedule.start(1.0) == ["a0"]
     assert schedule.next(4) == ["a1", "b0", "a2", "b1"]
-
-
-# -- reading at the same time -----------------------------------------------------------------------------------------
-
-
-class Seat(Reader):
-    """A reader that is no process, and stays at its document until told."""
-
-    def __init__(self, go_on: asyncio.Event) -> None:
-        super().__init__()
-        self.go_on = go_on
-        self.busy = self.closed = False
-
-    async def read(self, body: bytes, *, charset: str = "", url: str = "") -> Document:
-        self.busy = True
-        await self.go_on.wait()
-        self.busy = False
-        return Document(entries=(), title=body.decode())
-
-    async def close(self) -> None:
-        self.closed = True
-
-
-class Desk:
-    def __init__(self) -> None:
-        self.made: list[Seat] = []
-        self.go_on = asyncio.Event()
-
-    def seat(self) -> Reader:
-        self.made.append(Seat(self.go_on))
-        return self.made[-1]
-
-
-async def test_documents_that_come_together_are_read_side_by_side_and_one_reader_stays() -> None:
-    desk = Desk()
-    readers = Readers(desk.seat, most=2)
-    reading = [asyncio.create_task(readers.read(str(n).encode())) for n in range(5)]
-    for _ in range(5):
-        await asyncio.sleep(0)
-    assert [seat.busy for seat in desk.made] == [True, True]
-    desk.go_on.set()
-    assert [document.title for document in await asyncio.gather(*reading)] == list("01234")
-    assert len(desk.made) == 2
-    assert sum(seat.closed for seat in desk.made) == 1
-    await readers.read(b"next")
-    assert len(desk.made) == 2
-    await readers.close()
-    assert all(seat.closed for seat in desk.made)
-
-
-async def test_a_reader_whose_document_is_given_up_is_free_for_the_next() -> None:
-    desk = Desk()
-    readers = Readers(desk.seat, most=1)
-    given_up = asyncio.create_task(readers.read(b"0"))
-    await asyncio.sleep(0)
-    given_up.cancel()
-    await asyncio.wait([given_up])
-    desk.go_on.set()
-    assert (await readers.read(b"1")).title == "1"
-    assert len(desk.made) == 1

@@ -12,7 +12,7 @@ from bridge.link import Sighting
 from bridge.net import Answer, Door
 from bridge.sources.feeds.entry import Document, NotAFeed
 from bridge.sources.feeds.poll import ACCEPT, check, moved_to, read_document
-from bridge.sources.feeds.reader import Reader, Reads
+from bridge.sources.feeds.reader import Reader
 from bridge.sources.feeds.reading import sighting
 
 
@@ -34,7 +34,7 @@ class Several(SourceError):  # noqa: N818 - what there are
         self.feeds = tuple(feeds)
 
 
-async def found(net: Door, reader: Reads, url: str, *, now: float, secrets: Mapping[str, str] | None = None) -> Found:
+async def found(net: Door, reader: Reader, url: str, *, now: float, secrets: Mapping[str, str] | None = None) -> Found:
     """The feed at `url`, or the only one that a page there names.
 
     Raises Several when the page names more, and FetchError or SourceError in plain words.
@@ -51,7 +51,7 @@ async def found(net: Door, reader: Reads, url: str, *, now: float, secrets: Mapp
     return Found(there.url, there.answer, there.document, url)
 
 
-async def _there(net: Door, reader: Reads, url: str, now: float, secrets: Mapping[str, str] | None) -> Found:
+async def _there(net: Door, reader: Reader, url: str, now: float, secrets: Mapping[str, str] | None) -> Found:
     answer = await net.fetch(url, headers=ACCEPT, secrets=secrets)
     check(answer, now)
     document = await read_document(reader, answer)

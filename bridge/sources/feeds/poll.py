@@ -20,7 +20,7 @@ from bridge.sources.feeds.entry import Document
 from bridge.sources.feeds.moves import Moves
 from bridge.sources.feeds.news import EVERYTHING, News, news, questions, rhythm
 from bridge.sources.feeds.pace import Limits, Progress, queued
-from bridge.sources.feeds.reader import Reads
+from bridge.sources.feeds.reader import Reader
 from bridge.sources.feeds.reading import arrival
 from bridge.sources.feeds.registry import Channel, Follower
 from bridge.sources.feeds.state import FeedState, pause, pause_after_failure, retry_after, wished_pause
@@ -69,7 +69,7 @@ class Poller:
         self,
         inbox: Inbox,
         net: Door,
-        reader: Reads,
+        reader: Reader,
         *,
         clock: Callable[[], float],
         chance: Callable[[], float],
@@ -222,7 +222,7 @@ class Poller:
         )
 
 
-async def read_document(reader: Reads, answer: Answer) -> Document:
+async def read_document(reader: Reader, answer: Answer) -> Document:
     """Raises SourceError when the answer is no feed."""
     named = _CHARSET.search(answer.headers.get("content-type", ""))
     return await reader.read(answer.body, charset=named[1] if named else "", url=answer.url)

@@ -16,7 +16,7 @@ from bridge.sources.feeds.entry import Document
 from bridge.sources.feeds.look import preview
 from bridge.sources.feeds.moves import Moves, States
 from bridge.sources.feeds.poll import AT_ONCE, Outcome, Poller
-from bridge.sources.feeds.reader import Readers, Reads
+from bridge.sources.feeds.reader import Reader
 from bridge.sources.feeds.reading import read
 from bridge.sources.feeds.registry import Channel, Follower, Registry
 from bridge.sources.feeds.schedule import Schedule
@@ -58,11 +58,11 @@ class Feeds:
         clock: Callable[[], float],
         chance: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        reader: Reads | None = None,
+        reader: Reader | None = None,
         at_once: int = AT_ONCE,
     ) -> None:
         self.registry = registry
-        self.reader = reader or Readers()
+        self.reader = reader or Reader()
         self.poller = Poller(inbox, net, self.reader, clock=clock, chance=chance, at_once=at_once)
         self._inbox = inbox
         self._clock = clock
