@@ -43,7 +43,7 @@ from bridge.rules import READING, RuleFile
 from bridge.sender import Sender
 from bridge.settings import PREFIX, Settings
 from bridge.sources.feeds.office import Office as FeedOffice
-from bridge.sources.feeds.source import Feeds, Registry
+from bridge.sources.feeds.source import Feeds, Hubs, Registry
 from bridge.sources.pocket_api.source import PocketApi
 from bridge.sources.webhooks.source import Office, Webhooks, commands
 from bridge.store.core import Store
@@ -182,6 +182,7 @@ async def _wire(
         clock=time.time,
         chance=random.random,
         at_once=settings.feed_at_once,
+        hubs=_hubs(settings, net, store),
     )
     await feeds.registry.restore()
     stack.push_async_callback(feeds.close)
@@ -356,6 +357,13 @@ def _channels(settings: Settings, rule_file: RuleFile, net: Net) -> dict[str, Ch
         post = importlib.import_module("bridge.sources.webhooks.notices").Post
         channels["webhook"] = post(net.trusting(url), url)
     return channels
+
+
+def _hubs(settings: Settings, net: Net, store: Store) -> Hubs | None:
+    """They need an address of ours that the internet reaches."""
+    if not settings.public_url:
+        return None
+    return Hubs(store, net, public_url=settings.public_url, key=hook_key(settings), clock=time.time)
 
 
 def _optional_sources(

@@ -21,6 +21,7 @@ import feedparser.mixin
 from bridge.errors import SourceError
 from bridge.sources.feeds.entry import Document, Entry
 from bridge.sources.feeds.text import decode, plain
+from bridge.sources.feeds.wishes import MINUTE, period, skipped
 
 LONGEST_LINK = 8192
 LONGEST_TITLE = 1000
@@ -30,8 +31,6 @@ MOST_ENTRIES = 10_000
 """A document with more is refused: to remember a part of it would make the rest look new one day."""
 
 _TOO_MANY = f"the document holds more than {MOST_ENTRIES:,} entries: no feed is so long"
-
-_MINUTE = 60.0
 
 _DECLARATION = re.compile(r"\s*<\?xml\b[^>]{0,300}\?>")
 _ILLEGAL = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF))
@@ -85,12 +84,22 @@ def _xml_feed(text: str, url: str) -> Document:
         raise SourceError("the document has entries that cannot be read: its XML is broken")
     complete = not found.bozo or _CLOSED.search(repaired, max(0, len(repaired) - 4096)) is not None
     entries = found.entries if complete or not _ends_inside_an_entry(repaired) else found.entries[:-1]
+    hours, days = skipped(repaired)
     return Document(
         entries=tuple(_xml_entry(entry, url) for entry in entries),
         complete=complete,
         title=_line(_title(found.feed)),
-        ttl=_number(found.feed.get("ttl")) * _MINUTE,
+        ttl=max(_number(found.feed.get("ttl")) * MINUTE, period(found.feed)),
+        skip_hours=hours,
+        skip_days=days,
+        hub=_linked(found.feed, "hub", url),
+        topic=_linked(found.feed, "self", url),
     )
+
+
+def _linked(feed: Any, rel: str, url: str) -> str:
+    links = (link for link in feed.get("links", ()) if isinstance(link, Mapping) and link.get("rel") == rel)
+    return _first_address((link.get("href") for link in links), url)
 
 
 def _repaired(text: str) -> str:
@@ -187,7 +196,18 @@ def _json_feed(text: str, url: str) -> Document:
     if len(items) > MOST_ENTRIES:
         raise SourceError(_TOO_MANY)
     entries = (_json_entry(item, url) for item in items if isinstance(item, Mapping))
-    return Document(entries=tuple(entries), title=_line(_text(found.get("title"))))
+    hubs = found.get("hubs")
+    named = (hub.get("url") for hub in hubs if _is_websub(hub)) if isinstance(hubs, list) else ()
+    return Document(
+        entries=tuple(entries),
+        title=_line(_text(found.get("title"))),
+        hub=_first_address(named, url),
+        topic=_first_address([found.get("feed_url")], url),
+    )
+
+
+def _is_websub(hub: object) -> bool:
+    return isinstance(hub, Mapping) and _text(hub.get("type")).lower() == "websub"
 
 
 def _json_entry(item: Mapping[str, Any], url: str) -> Entry:

@@ -42,17 +42,23 @@ class Entry:
 class Document:
     """`entries` in the document's order. Not `complete`: it was cut off, and the entries are those before the cut.
 
-    `ttl`: seconds the publisher asks to wait between two polls, 0 when it does not say.
+    `ttl`: seconds the publisher asks to wait between two polls, 0 when it does not say; `skip_hours` (0 to 23, GMT) and
+    `skip_days` (0 is Monday) are when it need not be asked. `hub` tells of news at once, under the address `topic`.
     """
 
     entries: tuple[Entry, ...]
     complete: bool = True
     title: str = ""
     ttl: float = 0.0
+    skip_hours: tuple[int, ...] = ()
+    skip_days: tuple[int, ...] = ()
+    hub: str = ""
+    topic: str = ""
 
     def to_wire(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> Document:
-        return cls(**wire | {"entries": tuple(Entry.from_wire(entry) for entry in wire["entries"])})
+        lists = {name: tuple(wire[name]) for name in ("skip_hours", "skip_days")}
+        return cls(**wire | lists | {"entries": tuple(Entry.from_wire(entry) for entry in wire["entries"])})

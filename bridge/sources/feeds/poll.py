@@ -15,7 +15,7 @@ from http import HTTPStatus
 
 from bridge.errors import Conflict, FetchError, SourceError, StoreError
 from bridge.net import Answer, Door
-from bridge.ports import Arrival, Cursor, Inbox, Key
+from bridge.ports import DAY, Arrival, Cursor, Inbox, Key
 from bridge.sources.feeds.entry import Document
 from bridge.sources.feeds.moves import Moves
 from bridge.sources.feeds.news import EVERYTHING, News, news, questions, rhythm
@@ -23,12 +23,24 @@ from bridge.sources.feeds.pace import Limits, Progress, queued
 from bridge.sources.feeds.reader import Reader
 from bridge.sources.feeds.reading import arrival
 from bridge.sources.feeds.registry import Channel, Follower
-from bridge.sources.feeds.state import FeedState, pause, pause_after_failure, retry_after, wished_pause
+from bridge.sources.feeds.state import (
+    FeedState,
+    pause,
+    pause_after_failure,
+    retry_after,
+    wished_pause,
+    without_skipped,
+)
+from bridge.sources.feeds.websub import Hubs
+from bridge.sources.feeds.wishes import hub_of
 
 BEGINNINGS = 3
 """So often a feed is asked again for a whole first document, before it is begun with a damaged one."""
 
 AT_ONCE = 50
+
+SHORTEST_NET = 1800.0
+"""A hub that gives its word for a shorter time than some of these is one that polls have to do without."""
 
 FEW = 3
 """Entries that may get new ids without a word about it."""
@@ -74,7 +86,9 @@ class Poller:
         clock: Callable[[], float],
         chance: Callable[[], float],
         at_once: int = AT_ONCE,
+        hubs: Hubs | None = None,
     ) -> None:
+        self._hubs = hubs
         self._inbox = inbox
         self._net = net
         self._reader = reader
@@ -103,7 +117,7 @@ class Poller:
     async def outcome(self, channel: Channel, state: FeedState) -> Outcome:
         """What is there now, and what follows from it; nothing is kept yet."""
         try:
-            return await self._outcome(channel, state)
+            return await self._with_hub(channel, await self._outcome(channel, state))
         except (FetchError, SourceError) as problem:
             return self._failure(channel, state, problem)
         except StoreError:
@@ -131,16 +145,19 @@ class Poller:
 
     async def _outcome(self, channel: Channel, state: FeedState) -> Outcome:
         all_begun = await self._all_begun(channel)
-        validators = state.validators(channel.url) if all_begun else {}
-        answer = await self._net.fetch(channel.url, headers=ACCEPT | validators, secrets=channel.secrets)
+        url = state.address(channel.url)
+        validators = state.validators(url) if all_begun else {}
+        answer = await self._net.fetch(url, headers=ACCEPT | validators, secrets=channel.secrets)
         now = self._clock()
-        if answer.status == 410:
+        if answer.status == 410 and not state.home:
             gone = replace(state, gone=True, polled=now, last_error=status_words(answer))
             return Outcome(gone, "gone for good")
         if answer.status == 304 and validators:
-            return self._unchanged(channel, _revalidated(state, answer), answer)
+            state = _revalidated(state, answer).led_to(moved_to(answer), now)
+            return self._unchanged(channel, state, answer)
         check(answer, now)
-        state = replace(state, moved=moved_to(answer))
+        led = state.led_to(moved_to(answer), now)
+        state = replace(led, home="") if channel.secrets else led  # they are for the address they were given for
         if all_begun and _fingerprint(answer.body) == state.body:
             # Some servers give the same bytes another tag every time. That they are complete was found out before.
             known = state if state.remark else state.validated_by(answer.headers, answer.url)
@@ -169,7 +186,7 @@ class Poller:
         # Nobody begins with half a document, unless it never comes whole.
         whole = document.complete or bool(state.remark) or not state.started
         taken = [one for follower in channel.followers if (one := await self.take(follower, document, whole=whole))]
-        state = replace(state, ttl=document.ttl)
+        state = _with_wishes(state, answer, document)
         after = replace(
             state.succeeded(self._clock(), self._pause(channel, state, answer)),
             started=True,
@@ -208,8 +225,34 @@ class Poller:
         return Outcome(state.failed(str(problem), self._clock(), wait), f"failed: {problem}")
 
     def _pause(self, channel: Channel, state: FeedState, answer: Answer) -> float:
-        hint = max(state.ttl, wished_pause(answer.headers, self._clock()))
-        return pause(channel.interval, hint=hint, chance=self._chance())
+        now = self._clock()
+        hint = max(state.ttl, wished_pause(answer.headers, now))
+        seconds = pause(channel.interval, hint=hint, chance=self._chance())
+        return without_skipped(seconds, state, now, self._chance())
+
+    async def _with_hub(self, channel: Channel, outcome: Outcome) -> Outcome:
+        """Where a hub tells of news, polling is the net below: once a day, and in time to ask the hub again."""
+        state = outcome.state
+        if self._hubs is None or not state.hub or state.gone:
+            return outcome
+        renewal = await self._hubs.tend(channel.scope, state.hub, state.topic)
+        if not renewal:
+            return outcome
+        now = self._clock()
+        net = min(now + DAY * (1 + self._chance() / 10), renewal)
+        return replace(outcome, state=replace(state, next_poll=max(net, now + SHORTEST_NET)))
+
+    async def deliver(self, channel: Channel, document: Document) -> str:
+        """What a hub brought: some of the feed's entries, for those who have begun with it. Durable when it returns."""
+        while True:
+            held = await self._inbox.cursor(channel.scope)
+            taken = [one for each in channel.followers if (one := await self.take(each, document, whole=False))]
+            fresh = max((len(one.arrivals) for one in taken), default=0)
+            try:
+                await self._put(channel, Outcome(FeedState.of(held), "", taken), held)
+            except Conflict:
+                continue  # a poll ended meanwhile, and may have taken the same
+            return f"{fresh} new of {len(document.entries)}"
 
     async def _put(self, channel: Channel, outcome: Outcome, held: str | None) -> None:
         taken = outcome.taken
@@ -252,6 +295,18 @@ def moved_to(answer: Answer) -> str:
     """Where the address leads for good; empty when it leads nowhere else."""
     for_good = answer.hops and all(status in _FOR_GOOD for status, _ in answer.hops)
     return answer.url if for_good else ""
+
+
+def _with_wishes(state: FeedState, answer: Answer, document: Document) -> FeedState:
+    hub, topic = hub_of(answer.headers.get("link", ""), answer.url)
+    return replace(
+        state,
+        ttl=document.ttl,
+        skip_hours=document.skip_hours,
+        skip_days=document.skip_days,
+        hub=hub or document.hub,
+        topic=topic or document.topic or answer.url if hub or document.hub else "",
+    )
 
 
 def _with_habits(state: FeedState, document: Document, taken: Sequence[Taken], now: float) -> FeedState:

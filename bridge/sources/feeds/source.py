@@ -16,13 +16,15 @@ from bridge.sources.feeds.entry import Document
 from bridge.sources.feeds.look import preview
 from bridge.sources.feeds.moves import Moves, States
 from bridge.sources.feeds.poll import AT_ONCE, Outcome, Poller
+from bridge.sources.feeds.push import Push
 from bridge.sources.feeds.reader import Reader
 from bridge.sources.feeds.reading import read
 from bridge.sources.feeds.registry import Channel, Follower, Registry
 from bridge.sources.feeds.schedule import Schedule
 from bridge.sources.feeds.state import FeedState, describe, trouble
+from bridge.sources.feeds.websub import Hubs
 
-__all__ = ["Feeds", "Follower", "Registry", "preview", "read"]
+__all__ = ["Feeds", "Follower", "Hubs", "Registry", "preview", "read"]
 
 POLLS = 8
 """Feeds polled at the same time; one host is never asked by two."""
@@ -60,10 +62,14 @@ class Feeds:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         reader: Reader | None = None,
         at_once: int = AT_ONCE,
+        hubs: Hubs | None = None,
     ) -> None:
         self.registry = registry
         self.reader = reader or Reader()
-        self.poller = Poller(inbox, net, self.reader, clock=clock, chance=chance, at_once=at_once)
+        self.poller = Poller(inbox, net, self.reader, clock=clock, chance=chance, at_once=at_once, hubs=hubs)
+        self._hubs = hubs
+        if hubs is not None:
+            self.routes = Push(hubs, self.reader, lambda: registry.channels, self._deliver).routes
         self._inbox = inbox
         self._clock = clock
         self._sleep = sleep
@@ -104,7 +110,7 @@ class Feeds:
             async with self.reader, asyncio.TaskGroup() as polls:
                 try:
                     while True:
-                        await self._look_around()
+                        self._leave(await self._look_around(), polls)
                         self._start(polls)
                         await self._nap()
                         await self._write()
@@ -121,8 +127,8 @@ class Feeds:
         if others := await self._moves.write():
             self.look_again(list(others))
 
-    async def _look_around(self) -> None:
-        """Plans the feeds that are new here, and forgets those nobody follows any more."""
+    async def _look_around(self) -> Sequence[str]:
+        """Plans the feeds that are new here, and forgets those nobody follows any more. Answers which those are."""
         now = self._clock()
         self.registry.changed.clear()
         if now < self._looked:  # the clock was set back: nothing that was planned with it holds
@@ -132,15 +138,25 @@ class Feeds:
             self._looked = now
         channels = self.registry.channels
         if channels is self._planned:
-            return
+            return ()
         self._planned = channels
-        self._schedule.forget(list(self._schedule.names - channels.keys()))
+        gone = list(self._schedule.names - channels.keys())
+        self._schedule.forget(gone)
         new = [scope for scope in channels if scope not in self._schedule]
         for start in range(0, len(new), MOST_PLANNED):
             some = new[start : start + MOST_PLANNED]
             held = await self._inbox.cursors(some)
             for scope in some:
                 self._plan(channels[scope], FeedState.of(self._moves.latest(scope) or held.get(scope)))
+        return gone
+
+    def _leave(self, scopes: Sequence[str], tasks: asyncio.TaskGroup) -> None:
+        if scopes and self._hubs is not None:
+            tasks.create_task(self._hubs.leave(scopes), name="leave hubs")
+
+    async def _deliver(self, channel: Channel, document: Document) -> str:
+        await self._write()  # what was found by polls before builds on what they found
+        return await self.poller.deliver(channel, document)
 
     def look_again(self, scopes: Sequence[str]) -> None:
         """What is kept of these was changed by somebody else: they are planned by it."""
@@ -152,7 +168,7 @@ class Feeds:
     def _plan(self, channel: Channel, state: FeedState) -> None:
         now = self._clock()
         due = float("inf") if state.gone else now + state.wait(now)
-        self._schedule.plan(channel.scope, host(channel.url), due)
+        self._schedule.plan(channel.scope, host(state.address(channel.url)), due)
 
     async def _turns(self, scope: str, polls: asyncio.TaskGroup) -> None:
         """One poll, and those that stand in line for its place."""

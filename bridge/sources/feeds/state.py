@@ -12,6 +12,7 @@ from typing import Self
 
 from bridge.delivery import backoff
 from bridge.operations import Trouble
+from bridge.sources.feeds.wishes import allowed_from
 
 _MINUTE = 60.0
 _HOUR = 3600.0
@@ -26,6 +27,10 @@ SHORTEST_RETRY = 5 * _MINUTE
 FAILING = 2 * _DAY
 """For how long a feed may fail before its reader is told."""
 
+MOVES = 3
+MOVED_FOR = 2 * _DAY
+"""A feed is asked for where it has moved to when so many polls in a row, so far apart, were sent there for good."""
+
 # Failures after which a feed is no longer asked more often than a healthy one: the trouble is not a passing one.
 _PATIENCE = 3
 
@@ -38,7 +43,9 @@ class FeedState:
 
     `etag` and `last_modified` are byte for byte what the address `validated` gave with the last complete document;
     `body` is the last document's fingerprint, `ttl` the pause it asks for, `remark` what was odd about it.
-    `started`: the first document was taken as the feed's `start` says. `moved`: where the address leads for good.
+    `started`: the first document was taken as the feed's `start` says. `moved`: where the address leads for good, as it
+    did at `moves` polls since `moved_since`; `home`: where it is asked for since that was believed.
+    `skip_hours`, `skip_days`, `hub` and `topic` are the last document's.
     `newest` is when the last entry was published, or met, `rhythm` the seconds that usually lie between two;
     `churned`: when entries that were known last came under new ids.
     """
@@ -60,13 +67,23 @@ class FeedState:
     churned: float = 0.0
     remark: str = ""
     moved: str = ""
+    moves: int = 0
+    moved_since: float = 0.0
+    home: str = ""
+    skip_hours: tuple[int, ...] = ()
+    skip_days: tuple[int, ...] = ()
+    hub: str = ""
+    topic: str = ""
     gone: bool = False
 
     @classmethod
     def of(cls, cursor: str | None) -> Self:
         """What `text` made. Fields of a later version are ignored."""
         kept = json.loads(cursor) if cursor else {}
-        return cls(**{name: value for name, value in kept.items() if name in cls.__dataclass_fields__})
+        known = {name: value for name, value in kept.items() if name in cls.__dataclass_fields__}
+        for name in known.keys() & {"skip_hours", "skip_days"}:
+            known[name] = tuple(known[name])
+        return cls(**known)
 
     @property
     def text(self) -> str:
@@ -85,14 +102,31 @@ class FeedState:
             self, validated=url, etag=headers.get("etag", ""), last_modified=headers.get("last-modified", "")
         )
 
+    def address(self, url: str) -> str:
+        """Where the feed at `url` is asked for."""
+        return self.home or url
+
+    def led_to(self, moved: str, now: float) -> FeedState:
+        """After an answer that came from `moved`, all redirects on the way being for good; "" without such a way.
+
+        A move is believed when it has repeated for a while: many are mistakes, or a hotel's sign-in page.
+        """
+        if moved != self.moved or not moved:
+            return replace(self, moved=moved or self.home, moves=int(bool(moved)), moved_since=now if moved else 0.0)
+        if self.moves + 1 < MOVES or now - self.moved_since < MOVED_FOR:
+            return replace(self, moves=self.moves + 1)
+        return replace(self, home=moved, moves=0, moved_since=0.0)
+
     def succeeded(self, now: float, pause: float) -> FeedState:
         return replace(
             self, polled=now, last_ok=now, next_poll=now + pause, failures=0, failing_since=0.0, last_error=""
         )
 
     def failed(self, reason: str, now: float, pause: float) -> FeedState:
+        strayed = self.failures + 1 >= MOVES  # the new address is no better: back to the one that was given
         return replace(
             self,
+            home="" if strayed else self.home,
             polled=now,
             next_poll=now + pause,
             failures=self.failures + 1,
@@ -112,6 +146,12 @@ def pause(interval: float, *, hint: float, chance: float) -> float:
     7560.0
     """
     return max(interval, min(hint, LONGEST_HINT)) * (1 + chance / 10)
+
+
+def without_skipped(seconds: float, state: FeedState, now: float, chance: float) -> float:
+    """The pause, longer where it would end in an hour or on a day that the publisher excepts."""
+    later = allowed_from(now + seconds, state.skip_hours, state.skip_days)
+    return seconds if later == now + seconds else later - now + chance * 10 * _MINUTE
 
 
 def pause_after_failure(failures: int, interval: float, *, retry_after: float | None, chance: float) -> float:
