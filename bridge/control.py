@@ -52,7 +52,10 @@ def own(data: Path) -> Iterator[None]:
         except OSError:
             file.seek(0)
             number = file.read().strip() or "unknown"
-            raise Running(f"another pocket-bridge (process {number}) is running on {data}") from None
+            raise Running(
+                f"another pocket-bridge (process {number}) is running on {data}: "
+                "stop it, or give this one a folder of its own with BRIDGE_DATA"
+            ) from None
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

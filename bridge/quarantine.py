@@ -6,6 +6,7 @@ One arrival that ends whoever reads it would otherwise end every start. A child 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import importlib
 import json
@@ -63,20 +64,30 @@ class Quarantine:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
         )
+        begun: list[int] = []
         try:
             async with asyncio.timeout(self._seconds):
-                said, _ = await child.communicate(self._task(groups, rule_file))
+                await self._follow(child, self._task(groups, rule_file), begun)
                 ending = "" if child.returncode == 0 else _ending(child.returncode or 0)
         except TimeoutError:
-            child.kill()
-            said, _ = await child.communicate()
             ending = f"did not come to an end within {self._seconds:g} seconds"
         finally:
             if child.returncode is None:
                 child.kill()
                 await child.wait()
-        begun = said.decode("ascii", "replace").split()
-        return (int(begun[-1]) if begun else None), ending
+        return (begun[0] if begun else None), ending
+
+    async def _follow(self, child: asyncio.subprocess.Process, task: bytes, begun: list[int]) -> None:
+        """Gives the child its task, and notes what it begins until it has ended."""
+        if child.stdin is None or child.stdout is None:
+            raise AssertionError
+        with contextlib.suppress(ConnectionError):
+            child.stdin.write(task)
+            await child.stdin.drain()
+        child.stdin.close()
+        async for line in child.stdout:
+            begun[:] = [int(line)]
+        await child.wait()
 
     def _task(self, groups: Sequence[Sequence[Arrival]], rule_file: RuleFile) -> bytes:
         task = {

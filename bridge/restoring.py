@@ -24,7 +24,7 @@ def restore(settings: Settings, file: Path) -> dict[str, Any]:
         with control.own(settings.data):
             return {"file": str(file), **backup.inspect(file), "kept": _exchange(settings.data / DATABASE, file)}
     except control.Running as running:
-        raise ConfigError(f"{running}: stop it first, then restore") from None
+        raise ConfigError(f"{running}. A backup is put in place while nothing runs; nothing was changed") from None
 
 
 def _exchange(database: Path, file: Path) -> str:

@@ -315,7 +315,7 @@ def test_restoring_is_refused_while_a_process_runs(run: Run, tmp_path: Path) -> 
     run("backup", "kept.db")
     with control.own(tmp_path / "data"):
         result = run("restore", "kept.db")
-    assert (result.exit_code, "stop it first" in result.stderr) == (2, True)
+    assert (result.exit_code, "stop it" in result.stderr) == (2, True)
 
 
 def test_the_doctor_finds_nothing_where_nothing_is_wrong(run: Run) -> None:
