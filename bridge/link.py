@@ -13,8 +13,9 @@ import can_ada
 
 from bridge.errors import InvalidArrival
 
-CANONICAL_VERSION = 1
-"""Stored with every link, so that a later rule of equality does not save old links again."""
+CANONICAL_VERSION = 2
+"""Of the rule of equality. It is raised with every change of canonical(): what was stored under an older form is
+brought up to date when the store is opened, so that no old link is saved again (store/links.py)."""
 
 LONGEST_URL = 8192
 LONGEST_TITLE = 1000
@@ -22,12 +23,37 @@ LONGEST_TEXT = 64 * 1024
 LONGEST_TAG = 100
 MOST_TAGS = 100
 
+# Parameters that tell where a reader came from and nothing about the page. Curated by hand: a name that could choose a
+# page somewhere ("ref", "source", "id") is listed for the sites where it does not.
 _TRACKING = frozenset(
-    "fbclid gclid gclsrc dclid gbraid wbraid msclkid yclid twclid ttclid igshid igsh mc_cid mc_eid mkt_tok "
-    "oly_anon_id oly_enc_id _openstat vero_id wickedid _hsenc _hsmi hsctatracking rb_clickid s_cid "
-    "ml_subscriber ml_subscriber_hash ysclid".split()
+    "fbclid gclid gclsrc dclid gbraid wbraid gad_source gad_campaignid srsltid msclkid yclid ysclid twclid "
+    "ttclid li_fat_id igshid igsh epik rdt_cid sccid mc_cid mc_eid mc_tc mkt_tok oly_anon_id oly_enc_id "
+    "_openstat vero_id vero_conv wickedid _hsenc _hsmi __hssc __hstc __hsfp hsctatracking rb_clickid s_cid "
+    "sc_cid ml_subscriber ml_subscriber_hash _bhlid _branch_match_id _branch_referrer __readwiselocation "
+    "fb_action_ids fb_action_types fb_ref fb_source mibextid campaign_content campaign_medium campaign_name "
+    "campaign_source campaign_term itm_campaign itm_medium itm_source hmb_campaign hmb_medium hmb_source "
+    "at_medium at_campaign at_campaign_type at_link_id at_link_origin at_link_type at_ptr_name at_format "
+    "at_bbc_team _ga _gl __twitter_impression __s dm_i ck_subscriber_id".split()
 )
-_TRACKING_PREFIXES = ("utm_", "mtm_")
+_TRACKING_PREFIXES = ("utm_", "mtm_", "pk_campaign", "pk_kwd", "piwik_", "matomo_", "hsa_")
+
+# On these sites and below them.
+_TRACKING_AT = {
+    "youtube.com": frozenset("si feature pp ab_channel".split()),
+    "youtu.be": frozenset("si feature".split()),
+    "spotify.com": frozenset("si context nd dlsi".split()),
+    "twitter.com": frozenset("s t ref_src ref_url".split()),
+    "x.com": frozenset("s t ref_src ref_url".split()),
+    "tiktok.com": frozenset("_r _t is_from_webapp sender_device is_copy_url".split()),
+    "linkedin.com": frozenset("trk trackingid lipi rcm".split()),
+    "reddit.com": frozenset("share_id rdt".split()),
+    "facebook.com": frozenset("rdid __tn__ __cft__[0] share_url".split()),
+    "medium.com": frozenset("source".split()),
+    "substack.com": frozenset("r showwelcome triedredirect isfreemail".split()),
+}
+
+_ENCODED = re.compile(r"%([0-9a-fA-F]{2})")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 # Fragments that are addresses of their own: #!/page and #/page are routes of single-page sites.
 _ROUTE_FRAGMENT = re.compile(r"^#!?/")
@@ -105,14 +131,14 @@ def web_address(url: str) -> str:
 
 
 def canonical(url: str) -> str:
-    """The form under which two spellings of one address are equal (WHATWG URL parsing).
+    """The form under which the spellings of one address are equal. docs/titles.md says which are, and why not more.
 
-    The host is lower-case, default ports, fragments and tracking parameters go; nothing is guessed.
+    It is a name for the link, and never what is sent or fetched.
 
-    >>> canonical(" HTTPS://Example.com:443/a#part ")
+    >>> canonical(" HTTP://Example.com.:80/a#part ")
     'https://example.com/a'
-    >>> canonical("https://example.com/?b=1&utm_source=x&a=2")
-    'https://example.com/?b=1&a=2'
+    >>> canonical("https://example.com/%7Ea/?b=1&utm_source=x&a=%c3%a4")
+    'https://example.com/~a/?b=1&a=%C3%A4'
     >>> canonical("https://example.com/#/inbox")
     'https://example.com/#/inbox'
     """
@@ -121,8 +147,29 @@ def canonical(url: str) -> str:
     parsed.password = ""
     if not _ROUTE_FRAGMENT.match(parsed.hash):
         parsed.hash = ""
-    parsed.search = _without_tracking(parsed.search)
+    name = str(parsed.hostname)
+    if name.endswith(".") and name.strip("."):
+        parsed.hostname = name.rstrip(".")
+    parsed.search = _without_tracking(_plain(parsed.search), name.rstrip("."))
+    parsed.pathname = _plain(parsed.pathname)
+    if parsed.protocol == "http:" and not parsed.port and _has_secure_twin(name):
+        parsed.protocol = "https:"
     return str(parsed.href)
+
+
+def _has_secure_twin(name: str) -> bool:
+    """Whether http and https lead to the same page: on the web they do, at home they need not."""
+    return "." in name and not name.rstrip(".").rpartition(".")[2].isdigit()
+
+
+def _plain(text: str) -> str:
+    """Percent signs only where they are needed, and written in one way."""
+
+    def spelt(match: re.Match[str]) -> str:
+        sign = chr(int(match[1], 16))
+        return sign if sign in _UNRESERVED else match[0].upper()
+
+    return _ENCODED.sub(spelt, text) if "%" in text else text
 
 
 def host(url: str) -> str:
@@ -169,11 +216,15 @@ def _shown(url: str) -> str:
     return "“" + re.sub(r"//[^/@]*@", "//…@", tidy(url)[:80]) + "”" if url else "an empty text"
 
 
-def _without_tracking(search: str) -> str:
-    pairs = search.removeprefix("?").split("&") if search else []
-    return "&".join(pair for pair in pairs if not _is_tracking(pair))
+def _without_tracking(search: str, name: str) -> str:
+    if len(search) < 2:
+        return ""
+    there = next(
+        (names for site, names in _TRACKING_AT.items() if name == site or name.endswith(f".{site}")), frozenset()
+    )
+    return "&".join(pair for pair in search[1:].split("&") if pair and not _is_tracking(pair, there))
 
 
-def _is_tracking(pair: str) -> bool:
+def _is_tracking(pair: str, there: frozenset[str]) -> bool:
     name = unquote_plus(pair.split("=", 1)[0]).lower()
-    return name in _TRACKING or name.startswith(_TRACKING_PREFIXES)
+    return name in _TRACKING or name in there or name.startswith(_TRACKING_PREFIXES)

@@ -22,10 +22,28 @@ SAME = [
     ("https://user:secret@example.com/a", "https://example.com/a"),
     ("http://münchen.example/ä", "http://xn--mnchen-3ya.example/%C3%A4"),
     ("http://0x7f.1/", "http://127.0.0.1/"),
+    ("http://example.com/a", "https://example.com/a"),
+    ("http://example.com:80/a", "https://example.com:443/a"),
+    ("https://example.com./a", "https://example.com/a"),
+    ("https://example.com/a?", "https://example.com/a"),
+    ("https://example.com/a?&b=1&", "https://example.com/a?b=1"),
+    ("https://example.com/%7ea%2Db?q=%c3%a4", "https://example.com/~a-b?q=%C3%A4"),
+    ("https://youtu.be/abc?si=xyz", "https://youtu.be/abc"),
+    ("https://www.youtube.com/watch?v=abc&feature=share&si=x", "https://www.youtube.com/watch?v=abc"),
+    ("https://x.com/a/status/1?s=20&t=abc", "https://x.com/a/status/1"),
+    ("https://example.com/a#:~:text=some%20words", "https://example.com/a"),
 ]
 
 DIFFERENT = [
-    ("https://example.com/a", "http://example.com/a"),
+    ("https://example.com/a", "http://example.com:8080/a"),
+    ("https://192.168.1.2/a", "http://192.168.1.2/a"),
+    ("https://router/a", "http://router/a"),
+    ("https://[::1]/a", "http://[::1]/a"),
+    ("https://www.example.com/a", "https://example.com/a"),
+    ("https://example.com/a/", "https://example.com/a"),
+    ("https://example.com/a?b", "https://example.com/a?b="),
+    ("https://example.com/a%2Fb", "https://example.com/a/b"),
+    ("https://example.com/watch?v=abc&si=x", "https://example.com/watch?v=abc"),
     ("https://example.com/a", "https://example.com/A"),
     ("https://example.com/a?b=1&c=2", "https://example.com/a?c=2&b=1"),
     ("https://example.com/#!/a", "https://example.com/#!/b"),
@@ -96,6 +114,20 @@ def test_a_sighting_survives_its_way_through_json() -> None:
         "https://example.com/", source="feed", title=" A  title ", tags=["#B"], feed="f", fields={"points": 3}
     )
     assert Sighting.from_facts(json.loads(json.dumps(sighting.facts()))) == sighting
+
+
+def test_tracking_parameters_of_others_lists_go_too(corpus: Path) -> None:
+    listed = json.loads((corpus / "urls/tracking_params_list.json").read_text())
+    # These choose pages somewhere: a comment, a campaign, a reference.
+    kept = {"ref", "fb_comment_id", "campaign_id"}
+    names = [*listed["params"], *(f"{prefix}x" for prefix in listed["prefixes"])]
+    differing = {
+        name for name in names if canonical(f"https://example.com/?{name}=1&a=2") != "https://example.com/?a=2"
+    }
+    assert differing == kept
+    for case in json.loads((corpus / "urls/tracking_params_cases.json").read_text()):
+        if case["expected"].startswith("http") and "ref=" not in case["input"] and "+" not in case["expected"]:
+            assert canonical(case["input"]) == canonical(case["expected"]), case["name"]
 
 
 def test_parsing_agrees_with_the_url_standard(corpus: Path) -> None:

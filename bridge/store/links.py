@@ -74,6 +74,8 @@ def _renew(tx: Tx, table: str, renewed: Callable[[Tx, int, str, str], None]) -> 
             renewed(tx, number, account, old)
     if last != DONE:
         _reach(tx, table, str(rows[-1][0]) if rows else DONE)
+    if table == "link":
+        tx.executemany("UPDATE link SET version = ? WHERE id = ?", [(CANONICAL_VERSION, row[0]) for row in rows])
     return len(rows)
 
 
@@ -83,7 +85,6 @@ def _is_taken(tx: Tx, table: str, account: str, address: str) -> bool:
 
 
 def _renew_link(tx: Tx, link: int, account: str, old: str) -> None:
-    tx.execute("UPDATE link SET version = ? WHERE id = ?", (CANONICAL_VERSION, link))
     name_also(tx, account, old, link)
 
 
