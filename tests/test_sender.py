@@ -42,13 +42,15 @@ def delivered(batch: Sequence[Delivery]) -> Sequence[Outcome]:
     return [Delivered("created", f"r{delivery.id}") for delivery in batch]
 
 
-async def want(store: Store, *urls: str, tags: Sequence[str] = ()) -> None:
+async def want(
+    store: Store, *urls: str, tags: Sequence[str] = (), source: str = "cli", to: tuple[str, ...] = ("there",)
+) -> None:
     """Puts links in the outbox, as intake does."""
-    await store.put([Arrival(source="cli", key=Key("t", f"{url}{tags}{await total(store)}"), raw=url) for url in urls])
+    await store.put([Arrival(source=source, key=Key("t", f"{url}{tags}{await total(store)}"), raw=url) for url in urls])
     reads = []
     for arrival in await store.due(1000):
-        sighting = Sighting.of(arrival.raw, source="cli", tags=tags)
-        decision = Decision(title="", tags=sighting.tags, to=("there",))
+        sighting = Sighting.of(arrival.raw, source=source, tags=tags)
+        decision = Decision(title="", tags=sighting.tags, to=to)
         reads.append(Read(arrival, "read", "", [(sighting, decision)]))
     await store.take(reads, "none")
 
