@@ -77,4 +77,4 @@ class Reload:
 
 def _opened(rule_file: RuleFile) -> tuple[object, ...]:
     """What of a rule file is opened when everything is."""
-    return rule_file.feeds, rule_file.destinations, rule_file.notify
+    return rule_file.destinations, rule_file.notify

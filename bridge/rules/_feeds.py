@@ -63,7 +63,7 @@ def _feed(node: Node, _what: str, own: _Own) -> Feed:
         "rules": own.rules,
     }
     found = block(node, called("feed", node), readers, required=("url", "name"))
-    feed = Feed(**found.pop("auth", {}), **found, line=node.line)
+    feed = Feed(**found.pop("auth", {}), **found, line=node.line + 1)
     if too_often(feed.url, feed.interval):
         what = f"“interval” in feed “{feed.name}” is shorter than 5 minutes"
         raise wrong(place_of(node, ["interval"]), what, "Sites ban readers for that; 30m or 1h is usual.")

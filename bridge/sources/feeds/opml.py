@@ -5,10 +5,10 @@ Read by a parser that forgives: most of these files are not quite XML.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from xml.sax.saxutils import quoteattr
 
 from bridge.link import tidy, tidy_tags
 
@@ -61,7 +61,8 @@ def _outline(feed: Outline) -> str:
 
 
 def _quoted(text: str) -> str:
-    return quoteattr(text.translate(_SPACES))
+    escaped = html.escape(text.translate(_SPACES)).replace("\n", " ")
+    return f'"{escaped}"'
 
 
 class _Reader(HTMLParser):
