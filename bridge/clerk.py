@@ -11,7 +11,7 @@ from bridge.errors import BridgeError, InvalidArrival, StoreError
 from bridge.link import tidy_tags
 from bridge.ports import OWNER, Errand, Errands, ReadingList
 from bridge.reading_list import Query
-from bridge.rules import READING, RuleFile
+from bridge.rules import READING
 
 MOST_ERRANDS = 20
 MOST_WHYS = 3
@@ -37,14 +37,12 @@ class Clerk:
         reading_list: ReadingList,
         *,
         connections: Callable[[], Sequence[str]],
-        rule_file: Callable[[], RuleFile],
         clock: Callable[[], float],
     ) -> None:
         self._errands = errands
         self._desk = desk
         self._list = reading_list
         self._connections = connections
-        self._rule_file = rule_file
         self._clock = clock
         self._trades: dict[str, Callable[[Errand], Awaitable[Plain | None]]] = {
             "start": self._nothing,
@@ -129,13 +127,30 @@ class Clerk:
         return dict(await self._errands.want_also(_meant(errand), errand.argument))
 
     async def _feeds(self, errand: Errand) -> Plain:
-        rule_file = self._rule_file()
-        feeds = [{"name": feed.name, "url": feed.url} for feed in rule_file.feeds]
-        return {"feeds": feeds, "file": rule_file.name, "asked": errand.argument}
+        """/feeds lists, /feeds URL name #tag follows, /feeds remove NAME ends it."""
+        what, _, more = errand.argument.partition(" ")
+        whose = {"account": errand.account}
+        if what.lower() in ("remove", "delete"):
+            return dict(await self._desk.handle("feeds-remove", {"what": more.strip(), **whose}))
+        if not what:
+            return dict(await self._desk.handle("feeds", whose))
+        words = more.split()
+        name = " ".join(word for word in words if not word.startswith("#"))
+        asked = {"url": _address(what), "name": name, "tags": [word for word in words if word.startswith("#")]}
+        return dict(await self._desk.handle("feeds-add", asked | whose))
 
     async def _status(self, errand: Errand) -> Plain:
         mine = errand.account == OWNER
         return await (self._desk.status() if mine else self._desk.standing(errand.account))
+
+
+def _address(what: str) -> str:
+    """As a person types it, perhaps without its scheme. Raises InvalidArrival."""
+    if "://" not in what and "." not in what:
+        raise InvalidArrival(
+            f"“{what[:60]}” is no address; /feeds https://… follows a feed, /feeds remove NAME ends it"
+        )
+    return what if "://" in what else f"https://{what}"
 
 
 def _meant(errand: Errand) -> Errand:

@@ -309,7 +309,6 @@ async def _wire(
         desk,
         store,
         connections=names,
-        rule_file=lambda: intake.rule_file,
         clock=time.time,
     )
     faces = [*(source.routes for source in sources.values()), measuring]

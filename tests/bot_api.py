@@ -63,6 +63,7 @@ class BotApi:
         self.toasts: list[str] = []
         self.commands: list[str] = []
         self.forbidden_reactions = False
+        self.refused = {401: 0, 404: 0}
         self.webhook = ""
         self.secret = ""
         self.confirmed: list[int] = []
@@ -158,8 +159,10 @@ class BotApi:
     def _authorize(self, bot: str) -> None:
         if bot == f"bot{self._token}":
             return
-        number, _, secret = bot.removeprefix("bot").partition(":")
-        raise Refusal(401, "Unauthorized") if number.isdigit() and secret else Refusal(404, "Not Found")
+        # A token that cannot be one is an address that is not there.
+        status = 401 if re.fullmatch(r"bot[0-9]+:[\w-]{10,}", bot, re.ASCII) else 404
+        self.refused[status] += 1
+        raise Refusal(status, "Unauthorized" if status == 401 else "Not Found")
 
     @property
     def _methods(self) -> Mapping[str, Callable[[Json], Awaitable[Any]]]:

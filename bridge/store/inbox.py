@@ -32,6 +32,9 @@ SQL_REMEMBER = """
     WHERE seen.until <= excluded.since
 """
 
+CLOCK_SLACK = 2.0
+"""Seconds a clock may be put back without anything being read too early, like an album before its last picture."""
+
 ROWS = 100
 """Rows in one statement."""
 
@@ -185,8 +188,9 @@ def forget(tx: Tx, now: float) -> int:
 
 def due(tx: Tx, limit: int, now: float) -> list[Arrival]:
     """Arrivals that nobody has read yet, oldest first, each with all that must be read together with it."""
-    sql = f"{SQL_ARRIVAL} WHERE state = 'new' AND due <= ? ORDER BY due, id LIMIT ?"
-    found = {row[0]: _arrival(row) for row in tx.execute(sql, (now, limit)).fetchall()}
+    # What came in later than now came before the clock was put back: it does not wait for that time to come again.
+    sql = f"{SQL_ARRIVAL} WHERE state = 'new' AND (due <= ? OR received > ?) ORDER BY due, id LIMIT ?"
+    found = {row[0]: _arrival(row) for row in tx.execute(sql, (now, now + CLOCK_SLACK, limit)).fetchall()}
     for group in {arrival.group for arrival in found.values()} - {""}:
         sql = f"{SQL_ARRIVAL} WHERE gathers = ? AND gathers <> '' AND state = 'new' ORDER BY id"
         found.update((row[0], _arrival(row)) for row in tx.execute(sql, (group,)).fetchall())

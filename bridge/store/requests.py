@@ -17,6 +17,9 @@ from bridge.store.sqlite import Tx
 
 TAKEN_BACK = "taken back"
 
+LONGEST_WAIT = 60.0
+"""Nothing is put off for longer: what is due later than that was made before the clock was put back."""
+
 Plain = dict[str, Any]
 Trade = Callable[[Tx, Errand, float], Plain]
 
@@ -63,10 +66,13 @@ def _meant(tx: Tx, arrival: Arrival, request: Request) -> int:
 def due(tx: Tx, limit: int, now: float) -> list[Errand]:
     sql = (
         "SELECT id, arrival, account, about, name, argument, failures FROM request"
-        " WHERE answer = '' AND due <= ? ORDER BY due, id LIMIT ?"
+        " WHERE answer = '' AND (due <= ? OR due > ?) ORDER BY due, id LIMIT ?"
     )
     names = ("id", "arrival", "account", "about", "name", "argument", "failures")
-    return [Errand(**dict(zip(names, row, strict=True))) for row in tx.execute(sql, (now, limit)).fetchall()]
+    return [
+        Errand(**dict(zip(names, row, strict=True)))
+        for row in tx.execute(sql, (now, now + LONGEST_WAIT, limit)).fetchall()
+    ]
 
 
 def next_due(tx: Tx) -> float | None:

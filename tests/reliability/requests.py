@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -76,6 +77,10 @@ class Chat:
     def database(self) -> Path:
         return self.folder / "data" / "bridge.db"
 
+    def says(self) -> None:
+        for number, url in enumerate((TAGGED, SENT, TAKEN)):
+            self.bot.receive(message(url, message_id=1 + number))
+
     def asks(self) -> None:
         """Three requests, each as an answer to one of her messages, and the last link once more."""
         for number, words in enumerate(("/tag late", "/to second", "/undo")):
@@ -128,14 +133,20 @@ async def a_chat(folder: Path) -> AsyncIterator[Chat]:
         yield Chat(folder, port, bot, bot_origin, second)
 
 
+async def prepared(nursery: Nursery, folder: Path) -> None:
+    """A data folder in which Ann has saved three links, for any number of chats to begin with."""
+    async with a_chat(folder) as chat:
+        chat.says()
+        await _until_done(nursery, chat, await nursery.begin(chat.life()), stop=True)
+
+
 async def killed_at(
-    nursery: Nursery, folder: Path, point: str, passage: int, *, without: str = ""
+    nursery: Nursery, before: Path, folder: Path, point: str, passage: int, *, without: str = ""
 ) -> tuple[bool, Outcome]:
     """Whether it was killed there, and what there is after another life without a kill."""
     async with a_chat(folder) as chat:
-        for number, url in enumerate((TAGGED, SENT, TAKEN)):
-            chat.bot.receive(message(url, message_id=1 + number))
-        await _until_done(nursery, chat, await nursery.begin(chat.life()), stop=True)
+        shutil.copytree(before / "data", folder / "data")
+        chat.says()  # Telegram may give again what it has given: it is known
         chat.asks()
         note = folder / "note"
         process = await nursery.begin(chat.life(Trap(point, passage, str(note)), without))

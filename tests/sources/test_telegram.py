@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge import rules
 from bridge.errors import ConfigError, FetchError, InvalidArrival, SourceError, StoreError
+from bridge.intake import Intake
 from bridge.net import Answer, Door
 from bridge.ports import Answered, Arrival, Cursor, Key, Receipt, Report, Reporter, Request, Source, Verdict
 from bridge.sources.telegram.answers import HELP
@@ -55,7 +58,8 @@ class Night:
 
 
 class Witness(Store):
-    """The real store, which remembers its units. `failures`: so many fail first; `after`: called when one is kept."""
+    """The real store, which remembers its units of arrivals. `failures`: so many fail first; `after`: called when one
+    is kept."""
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         super().__init__(database, clock)
@@ -75,8 +79,9 @@ class Witness(Store):
             self.failures -= 1
             raise StoreError("the database failed: disk is full")
         receipts = await super().put(arrivals, seen=seen, cursor=cursor, expect=expect)
-        self.units.append(arrivals)
-        self.after()
+        if arrivals:
+            self.units.append(arrivals)
+            self.after()
         return receipts
 
     async def stored(self) -> Sequence[Arrival]:
@@ -178,7 +183,7 @@ async def test_each_element_of_an_answer_has_its_own_text(found: list[Any], spel
 
 @pytest.mark.parametrize("body", ['{"ok":true,"result":[1 2]}', '{"ok":true,"result":[1,]}', '{"ok":true,"result":[1]'])
 async def test_half_an_answer_is_none(body: str) -> None:
-    with pytest.raises(SourceError, match="not its own"):
+    with pytest.raises(SourceError, match="not the Bot API's own"):
         await TelegramApi(Saying(body), token=TOKEN, api=API).elements("getUpdates", {})
 
 
@@ -444,28 +449,100 @@ async def test_trouble_is_waited_out_and_nothing_is_lost(
     assert await inbox.texts() == ["https://example.com/"]
 
 
-@pytest.mark.parametrize("token", ["4242:AAsomebody-elses", "17:x"])
+@pytest.mark.parametrize(("token", "said"), [("4242:AAsomebody-elses", "Unauthorized"), ("17:x", "Not Found")])
 async def test_a_wrong_token_is_said_once_and_not_hammered(
-    door: Door, caplog: pytest.LogCaptureFixture, token: str, inbox: Witness
+    bot_api: BotApi, door: Door, caplog: pytest.LogCaptureFixture, token: str, said: str, inbox: Witness
 ) -> None:
     caplog.set_level(logging.INFO, "bridge")
     _, waits = await one_night(inbox, door, naps=5, token=token)
     assert waits == [60.0, 120.0, 180.0, 240.0, 300.0]
+    assert bot_api.refused == {401: 0, 404: 0} | {401 if said == "Unauthorized" else 404: 7}
     assert caplog.messages == [
-        "Telegram: the token is not accepted (Unauthorized): BRIDGE_TELEGRAM_TOKEN must be the one @BotFather gave"
+        f"Telegram: the token is not accepted ({said}): BRIDGE_TELEGRAM_TOKEN must be the one @BotFather gave"
     ]
+
+
+@pytest.mark.parametrize("status", [200, 401, 403, 404, 407, 502])
+async def test_a_page_of_a_proxy_is_not_taken_for_telegrams_word(
+    bot_api: BotApi, door: Door, caplog: pytest.LogCaptureFixture, status: int, inbox: Witness
+) -> None:
+    bot_api.receive(message("https://example.com/"))
+    bot_api.trouble(status, "<html><body>Please sign in to our network</body></html>", times=2)
+    await one_night(inbox, door, naps=3)
+    assert caplog.messages == [
+        f"Telegram: a web page came instead of Telegram's answer (HTTP {status}): is a proxy between?"
+    ]
+    assert await inbox.texts() == ["https://example.com/"]
 
 
 async def test_a_conflict_says_what_to_look_for(
     bot_api: BotApi, door: Door, caplog: pytest.LogCaptureFixture, inbox: Witness
 ) -> None:
     bot_api.trouble(200, {"ok": True, "result": True}, times=2)
-    bot_api.trouble(409, {"ok": False, "error_code": 409, "description": "Conflict: webhook is active"}, times=2)
+    conflict = "Conflict: terminated by other getUpdates request"
+    bot_api.trouble(409, {"ok": False, "error_code": 409, "description": conflict}, times=2)
     _, waits = await one_night(inbox, door, naps=2)
     assert waits[1] > waits[0] >= 3.0
     assert caplog.messages == [
-        "Telegram: another program is polling with this token, or a webhook is set: Conflict: webhook is active"
+        f"Telegram: another program is polling with this token; stop it, or give bridge a bot of its own: {conflict}"
     ]
+
+
+async def test_a_webhook_that_somebody_sets_meanwhile_is_removed_and_said(
+    bot_api: BotApi, door: Door, caplog: pytest.LogCaptureFixture, inbox: Witness
+) -> None:
+    night = Night(3)
+    nap = night.sleep
+
+    async def sleep(seconds: float) -> None:
+        await nap(seconds)
+        if len(night.waits) == 1:
+            bot_api.webhook = "https://elsewhere.example/hook"
+            bot_api.receive(message("https://example.com/"))
+
+    source = Telegram(inbox, door, token=TOKEN, api=API, allow={ANN: ""}, clock=night.clock, sleep=sleep)
+    with pytest.raises(Morning):
+        await source.run()
+    assert bot_api.webhook == ""
+    assert await inbox.texts() == ["https://example.com/"]
+    assert "another program has set a webhook for this bot; stop it, or give bridge a bot of its own" in caplog.text
+
+
+async def test_after_more_than_a_day_it_is_said_what_is_gone(
+    bot_api: BotApi, door: Door, caplog: pytest.LogCaptureFixture, inbox: Witness
+) -> None:
+    async def runs_at(now: float) -> Sequence[str]:
+        night = Night(2)
+        night.now = now
+        source = telegram(inbox, door, night)
+        with pytest.raises(Morning):
+            await source.run()
+        return await source.condition()
+
+    assert await runs_at(NOW) == ["listens to 1 ids"]
+    assert await runs_at(NOW + 23 * 3600.0) == ["listens to 1 ids"]
+    assert await runs_at(NOW - 3600.0) == ["listens to 1 ids"], "a clock that was put back"
+    told = await runs_at(NOW + 40 * 3600.0)
+    gone = (
+        "no updates were taken since 2025-11-20 11:00 UTC: Telegram keeps them for a day, so what was sent before "
+        "2025-11-21 04:00 UTC is gone"
+    )
+    assert told == ["listens to 1 ids", gone]
+    assert f"Telegram: {gone}" in caplog.messages
+
+
+async def test_a_burst_is_taken_in_hundreds_and_an_album_in_it_stays_one(
+    bot_api: BotApi, door: Door, inbox: Witness
+) -> None:
+    for number in range(1000):
+        album = {"media_group_id": "7"} if 95 <= number < 105 else {}
+        bot_api.receive(message(f"https://example.com/{number}", message_id=number, **album))
+    await one_night(inbox, door)
+    assert [len(unit) for unit in inbox.units] == [100] * 10
+    assert bot_api.pending == []
+    together = [arrival for unit in inbox.units for arrival in unit if "album-7" in arrival.group]
+    assert len(together) == 10
+    assert len({arrival.group for unit in inbox.units for arrival in unit}) == 991
 
 
 async def test_an_unreachable_server_is_asked_ever_more_seldom(inbox: Witness) -> None:
@@ -622,6 +699,31 @@ def test_a_message_names_its_link_with_all_facts() -> None:
             message(rich_message={"blocks": [{"type": "paragraph", "text": ["see ", {"type": "bold", "text": {"type": "url", "text": "it", "url": "https://r.example"}}]}]}),
             ["https://r.example"],
         ),
+        (
+            message(poll={"question": "q", "media": {"link": {"url": "https://a.example"}}, "explanation_media": {"link": {"url": "https://b.example"}}, "options": [{"text": "o", "media": {"link": {"url": "https://c.example"}}}]}),
+            ["https://a.example", "https://b.example", "https://c.example"],
+        ),
+        (
+            message(checklist_tasks_added={"tasks": [{"id": 1, "text": "https://b.example", "text_entities": [entity("url", 0, 17)]}]}),
+            ["https://b.example"],
+        ),
+        (
+            marked("/save", reply_to_message=message("https://one.example/ https://two.example/"), quote={"text": "https://two.example/", "position": 21}),
+            ["https://two.example/"],
+        ),
+        (
+            marked("/save", reply_to_message=message("🙂 https://one.example/ words"), quote={"text": "words", "position": 24}),
+            ["https://one.example/"],
+        ),
+        (
+            marked("/save", external_reply={"origin": {}}, quote={"text": "see https://q.example/a.", "position": 3}),
+            ["https://q.example/a"],
+        ),
+        (
+            marked("/save", external_reply={"origin": {}, "checklist": {"title": "https://t.example", "title_entities": [entity("url", 0, 17)]}}),
+            ["https://t.example"],
+        ),
+        (marked("thanks", external_reply={"origin": {}}, quote={"text": "https://q.example/", "position": 3}), []),
         (message(web_app_data={"data": '{"url": "https://w.example"}', "button_text": "x"}), ["https://w.example"]),
         (whole("https://t.me/share/url?url=https%3A%2F%2Fexample.com%2Fs&text=x"), ["https://example.com/s"]),
         (whole("www.main.py"), ["https://www.main.py"]),
@@ -875,6 +977,20 @@ def test_the_words_say_what_happened(report: Report, expected: str) -> None:
     assert words(report) == expected
 
 
+async def test_four_thousand_characters_of_links_are_all_saved_and_told_in_one_message(store: Store) -> None:
+    text = " ".join(f"https://a.io/{number}" for number in range(4096))[:4096].rpartition(" ")[0]
+    store.report_for(frozenset({"telegram"}))
+    await store.put([replace(of(message(text)), received=NOW)])
+    assert await Intake(store, {"telegram": read}, rules.EMPTY).step() == 1
+    report = await store.report(1, "")
+    assert report is not None
+    assert [found.url for found in report.verdicts] == text.split(" ")
+    assert len(report.verdicts) > 200
+    answer = words(report)
+    assert len(shown(answer, "HTML")) <= LONGEST_MESSAGE
+    assert answer.endswith(f"… and {len(report.verdicts) - len(answer.splitlines()) + 1} more")
+
+
 def test_many_links_are_counted_where_there_is_no_room() -> None:
     one = verdict(title="A long title " * 20, deliveries={"reading": ("delivered", "created")})
     text = words(told(*[one] * 40))
@@ -1075,8 +1191,9 @@ async def test_every_scenario_leads_to_its_links(bot_api: BotApi, door: Door, in
 async def passed(bot_api: BotApi, door: Door, inbox: Witness, update: Json) -> list[str]:
     bot_api.restart_ids(at=update["update_id"])
     bot_api.receive_raw(update)
+    inbox.units.clear()
     await one_night(inbox, door, allow=ALLOWED)
-    return [sighting.url for arrived in inbox.units[-1] for sighting in read([arrived]).sightings]
+    return [sighting.url for unit in inbox.units for arrived in unit for sighting in read([arrived]).sightings]
 
 
 NOT_WEB = "another scheme than http"
@@ -1093,6 +1210,55 @@ def test_what_telegram_calls_a_url_is_a_link_but_for_our_policy(corpus: Path) ->
         if urls(row["update"]["message"]) != list(dict.fromkeys(wanted)):
             different.add(row["id"])
     assert different == POLICY.keys()
+
+
+def places(types: Json, name: str, seen: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The ways from an object to the marked texts in it, as the specification of the Bot API has them."""
+    for field in types[name].get("fields", []):
+        for kind in field["types"]:
+            inner = kind.removeprefix("Array of ")
+            if inner == "MessageEntity":
+                yield (*seen, field["name"])
+            elif inner in types and len(seen) < 3 and inner not in ("Message", "MaybeInaccessibleMessage", "Chat"):
+                step = f"{field['name']}[]" if kind != inner else field["name"]
+                yield from places(types, inner, (*seen, step))
+
+
+def with_a_link_at(place: tuple[str, ...]) -> Json:
+    *way, entities_ = place
+    text = "text" if entities_ == "entities" else entities_.removesuffix("_entities")
+    node: Any = {text: "https://example.com/here", entities_: [entity("url", 0, 24)]}
+    for step in reversed(way):
+        node = {step.removesuffix("[]"): [node] if step.endswith("[]") else node}
+    return {**message(), **node}
+
+
+NOT_THE_SENDERS = "said by the message that is answered, and read with /save"
+NO_ADDRESS = "Telegram marks no address there"
+UNREAD = {
+    ("quote", "entities"): NO_ADDRESS,
+    ("external_reply", "game", "text_entities"): NOT_THE_SENDERS,
+    ("external_reply", "checklist", "title_entities"): NOT_THE_SENDERS,
+    ("external_reply", "checklist", "tasks[]", "text_entities"): NOT_THE_SENDERS,
+    ("external_reply", "poll", "question_entities"): NOT_THE_SENDERS,
+    ("external_reply", "poll", "explanation_entities"): NOT_THE_SENDERS,
+    ("external_reply", "poll", "description_entities"): NOT_THE_SENDERS,
+    ("external_reply", "poll", "options[]", "text_entities"): NOT_THE_SENDERS,
+    ("poll_option_deleted", "option_text_entities"): "was taken away",
+}
+
+
+def test_every_marked_text_the_bot_api_knows_is_read_or_there_is_a_reason(corpus: Path) -> None:
+    types = json.loads((corpus / "telegram/bot-api-10.1-spec.json").read_text("utf-8"))["types"]
+    found = set(places(types, "Message"))
+    unread = {place for place in found if urls(with_a_link_at(place)) != ["https://example.com/here"]}
+    assert unread == UNREAD.keys() & found
+    assert len(found) > len(unread) + 10
+    asked = {place for place in found if place[0] == "external_reply"}
+    for place in asked:
+        assert urls(with_a_link_at(place) | marked("/save", entity("bot_command", 0, 5))) == [
+            "https://example.com/here"
+        ]
 
 
 def test_real_updates_are_read_or_refused_with_a_reason(corpus: Path) -> None:

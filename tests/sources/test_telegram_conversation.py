@@ -365,6 +365,27 @@ async def test_where_reactions_are_refused_there_is_a_line(store: Store, clock: 
     assert len(bot_api.asked("setMessageReaction")) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (502, "<html>Bad Gateway</html>"),
+        (500, {"ok": False, "error_code": 500, "description": "Internal Server Error"}),
+        (403, {"ok": False, "error_code": 403, "description": "Forbidden: bot was blocked by the user"}),
+        (429, {"ok": False, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 3}}),
+    ],
+)
+async def test_a_chat_keeps_its_reactions_when_the_server_stumbles(
+    store: Store, clock: Clock, bot_api: BotApi, status: int, body: Any
+) -> None:
+    desk = Desk(store, clock, bot_api, answer="reaction")
+    bot_api.trouble(status, body)
+    with pytest.raises(SourceError):
+        await desk.source.report(saved())
+    clock.move(5.0)
+    assert await desk.source.report(saved()) == "👍"
+    assert bot_api.sent == {}
+
+
 async def test_a_silent_bot_answers_commands_only(store: Store, clock: Clock, bot_api: BotApi) -> None:
     desk = Desk(store, clock, bot_api, answer="silent")
     assert await desk.source.report(saved()) == ""
@@ -381,6 +402,49 @@ async def test_answers_wait_for_their_turn_and_lose_none(desk: Desk) -> None:
         await desk.source.report(saved())
     assert caught.value.retry_after == pytest.approx(1.0)
     assert len(desk.bot_api.asked("sendMessage")) == 1
+
+
+async def test_what_a_button_shows_as_a_message_waits_its_turn_too(desk: Desk) -> None:
+    await desk.source.report(saved())
+    desk.bot_api._pressed.add("1")
+    pressed = of(press("why:1"), "callback_query")
+    passport: Json = {"canonical": "https://example.com/a", "since": None, "sightings": [], "deliveries": []}
+    why = told(state="command", answers=[Answered("why", "", 1, {"links": [passport], "more": 0})], of_=pressed)
+    with pytest.raises(SourceError) as caught:
+        await desk.source.report(why)
+    assert caught.value.retry_after == pytest.approx(1.0)
+    desk.clock.move(1.0)
+    await desk.source.report(why)
+    assert "was never saved" in list(desk.bot_api.sent.values())[-1]
+    undo = told(state="command", answers=[Answered("undo", "", 1, {"links": []})], of_=pressed)
+    await desk.source.report(undo)
+    assert len(desk.bot_api.toasts) == 2, "words over a button do not wait"
+
+
+@pytest.mark.parametrize("jump", [-86400.0 * 365, -600.0, 86400.0 * 365])
+def test_a_clock_that_jumps_neither_stops_nor_hurries_answers(jump: float) -> None:
+    pace = Pace()
+    now = 1_790_000_000.0
+    assert pace.wait(1, 42, now) == 0.0
+    assert pace.wait(2, 42, now) == pytest.approx(1.0)
+    now += jump
+    assert pace.wait(2, 42, now) == pytest.approx(1.0 if jump < 0 else 0.0)
+    assert pace.wait(3, 42, now) <= 2.0
+    assert pace.wait(2, 42, now + 1.0) == 0.0 or jump > 0
+
+
+@pytest.mark.parametrize("jump", [-86400.0 * 365, 86400.0 * 365])
+async def test_what_came_before_the_clock_was_put_back_is_read_and_carried_out(desk: Desk, jump: float) -> None:
+    desk.bot_api.receive(picture(1, "https://example.com/a"))
+    desk.bot_api.receive(message("/last", message_id=2))
+    await desk.hears()
+    await desk._intake.step()
+    desk.clock.move(jump)
+    assert await desk.reads() == ["https://example.com/a"]
+    assert [errand.name for errand in await desk.store.due_errands(10)] == ["last"]
+    desk.bot_api.receive(message("https://example.com/b", message_id=3))
+    await desk.hears()
+    assert "https://example.com/b" in await desk.reads()
 
 
 @settings(max_examples=60)
@@ -517,16 +581,25 @@ def _from(sender: int) -> Json:
     return {"from": {"id": sender, "is_bot": False, "first_name": "Bob"}}
 
 
-async def test_a_group_that_moves_stays_on_the_list(desk: Desk, store: Store, clock: Clock, bot_api: BotApi) -> None:
+async def test_a_group_that_moves_stays_on_the_list(
+    desk: Desk, store: Store, clock: Clock, bot_api: BotApi, caplog: pytest.LogCaptureFixture
+) -> None:
     desk = Desk(store, clock, bot_api, allow={-5: ""})
     bot_api.receive(message(chat={"id": -5, "type": "group"}, migrate_to_chat_id=-1005, **_from(9)))
     await desk.hears()
     bot_api.receive(message("https://example.com/a", chat={"id": -1005, "type": "supergroup"}, **_from(9)))
     await desk.hears()
     assert "https://example.com/a" in await desk.reads()
+    caplog.clear()
     after = Desk(store, clock, bot_api, allow={-5: ""})
     await after.hears()
+    assert "Telegram: group -5 is -1005 now and may go on; put the new id into BRIDGE_TELEGRAM_ALLOW" in caplog.messages
     assert "group -5 is -1005 now" in await after.source.condition()
+    caplog.clear()
+    done = Desk(store, clock, bot_api, allow={-5: "", -1005: ""})
+    await done.hears()
+    assert await done.source.condition() == ["listens to 2 ids"]
+    assert caplog.messages == []
 
 
 async def test_a_group_that_is_not_on_the_list_cannot_move_onto_it(desk: Desk) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from starlette.responses import Response
 
 from bridge.cli import cli
 from bridge.errors import ConfigError
@@ -152,6 +153,44 @@ async def test_what_is_undone_is_gone_from_ones_own_list_alone(after_anns: House
     await says(after_anns, "Taken back from reading: https://example.com/secret")
     assert "https://example.com/secret" in await items_of(after_anns, "me")
     assert "https://example.com/secret" not in await items_of(after_anns, "bea")
+
+
+FEED = """<?xml version="1.0"?><rss version="2.0"><channel><title>Bees</title>
+<item><title>Old</title><link>https://bees.example/old</link></item></channel></rss>"""
+PAGE = """<html><head><link rel="alternate" type="application/rss+xml" title="All" href="/all">
+<link rel="alternate" type="application/rss+xml" title="Talk" href="/talk"></head></html>"""
+
+
+async def test_a_feed_is_followed_listed_and_removed_for_the_one_who_asks(tmp_path: Path) -> None:
+    there = {name: Response(FEED, media_type="application/rss+xml") for name in ("bees", "all", "talk")}
+    there["page"] = Response(PAGE, media_type="text/html")
+    rules = "feeds: [{{name: in-file, url: '{feed}/all'}}]\n"
+    async with a_house(tmp_path, rules=rules, feeds=there, telegram_allow=f"42, {BEA}=bea") as house:
+        await house.bridge.desk.handle("users-add", {"name": "bea", "password": "correct horse"})
+        [in_file] = (await house.bridge.desk.handle("feeds", {}))["feeds"]
+        origin = in_file["url"].removesuffix("/all")
+
+        house.bot.receive(bea(f"/feeds {origin}/bees honey bees #wax", message_id=1))
+        await says(house, "Following honey bees: 1 in it now, none of them saved")
+        house.bot.receive(bea("/feeds", message_id=2))
+        place = await says(house, "honey bees #wax: ")
+        assert "in-file" not in house.bot.sent[place]
+        assert [feed["name"] for feed in (await house.bridge.desk.handle("feeds", {}))["feeds"]] == ["in-file"]
+
+        house.bot.receive(message("/feeds remove honey bees", message_id=3))
+        await says(house, "There is no feed", 42)
+        house.bot.receive(bea("/feeds remove honey bees", message_id=4))
+        await says(house, "No longer followed: honey bees")
+        house.bot.receive(bea("/feeds", message_id=5))
+        await says(house, "No feeds yet. /feeds https://… follows one")
+
+        house.bot.receive(message(f"/feeds {origin}/page", message_id=6))
+        choice = await says(house, "That page names several feeds, choose one:", 42)
+        assert plain(house.bot.sent[choice]).splitlines()[1:] == [f"/feeds {origin}/all", f"/feeds {origin}/talk"]
+        house.bot.receive(message("/feeds remove in-file", message_id=7))
+        await says(house, "“in-file” stands in the rule file: delete its entry", 42)
+        house.bot.receive(message("/feeds honey", message_id=8))
+        await says(house, "“honey” is no address; /feeds https://… follows a feed", 42)
 
 
 async def test_a_group_that_moves_takes_its_account_with_it(store: Store, clock: Clock) -> None:

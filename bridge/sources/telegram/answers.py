@@ -9,11 +9,13 @@ from typing import Any
 from bridge.ports import Answered
 from bridge.sources.telegram.text import LONGEST_LINE, day, fit, name, said, short, tags
 
+_FEEDS = "/feeds https://… follows one, /feeds remove NAME ends it"
+
 HELP = (
     "Send me a message with links, or forward one: I save the links.\n"
     "#hashtags become tags, your other words a note, !name sends to that connection.\n"
     "My answer to your message says what became of its links. As an answer to a message: /save, /tag python later, "
-    "/why, /undo, /to name. At any time: /last, /feeds, /status."
+    "/why, /undo, /to name. At any time: /last, /feeds, /status. /feeds https://… follows a feed."
 )
 
 LONGEST_TOAST = 200
@@ -137,9 +139,21 @@ def _to(data: Data) -> str:
 
 
 def _feeds(data: Data) -> str:
-    listed = [name(feed["name"], feed["url"]) for feed in data["feeds"]]
-    where = f"Feeds are written in {short(data['file'])}, under “feeds:”; I cannot change that file from here."
-    return fit([*listed, where] if listed else ["No feeds yet", where])
+    if "candidates" in data:
+        found = [f"/feeds {short(feed['url'], LONGEST_LINE)}" for feed in data["candidates"]]
+        return fit(["That page names several feeds, choose one:", *found])
+    if "given_up" in data:
+        return f"No longer followed: {name(data['name'], data['url'])}"
+    if "added" in data:
+        takes = data["takes"] or "none"
+        there = f"{data['entries']} in it now, {takes} of them saved; what comes from now on is"
+        return f"Following {name(data['name'], data['url'])}: {there}"
+    return fit([*map(_feed, data["feeds"]), _FEEDS if data["feeds"] else f"No feeds yet. {_FEEDS}"])
+
+
+def _feed(feed: Data) -> str:
+    written = f" (line {feed['line']} of the rule file)" if feed.get("from") == "file" else ""
+    return said(f"{name(feed['name'], feed['url'])}{tags(feed.get('tags', ()))}{written}", feed.get("words", ""))
 
 
 def _status(data: Data) -> str:

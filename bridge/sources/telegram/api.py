@@ -31,7 +31,7 @@ class Element(NamedTuple):
 
 
 class BotError(SourceError):
-    """The Bot API answered, but not with a result. `status` is the HTTP status."""
+    """The Bot API itself answered, but not with a result. `status` is the HTTP status."""
 
     def __init__(self, reason: str, *, status: int, retry_after: float | None = None) -> None:
         super().__init__(reason, retry_after=retry_after)
@@ -94,8 +94,10 @@ class BotApi:
                 words = self._redacted(said)[:_LONGEST_DESCRIPTION]
                 raise BotError(words, status=_status(answer, body), retry_after=_retry_after(body))
             case _:
-                words = f"the Bot API gave an answer that is not its own (HTTP {answer.status})"
-                raise BotError(words, status=answer.status)
+                what = "a web page" if text.lstrip()[:1] == "<" else "an answer that is not the Bot API's own"
+                raise SourceError(
+                    f"{what} came instead of Telegram's answer (HTTP {answer.status}): is a proxy between?"
+                )
 
     def _redacted(self, text: str) -> str:
         return text.replace(self._secret, "…")

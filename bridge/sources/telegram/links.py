@@ -7,21 +7,14 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
 
 from telegram import Chat, Message, MessageEntity
 
-from bridge.errors import InvalidArrival
 from bridge.link import printable, tidy
+from bridge.scan import web_addresses
+from bridge.sources.telegram.addresses import is_web
 from bridge.sources.telegram.update import Json
-
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_MAIL = re.compile(r"(mailto:|[^/?#]*@)", re.IGNORECASE)
-_BARE_HOST = re.compile(r"[^/?#:@]+\.([^/?#:@.]+)")
-
-# Top-level domains that stand at the end of file names more often than of hosts.
-_FILE_ENDINGS = frozenset({"md", "mov", "py", "rs", "sh", "zip"})
 
 _ENTITY_TEXTS = (("text", "entities"), ("caption", "caption_entities"))
 _OF_INTEREST = (MessageEntity.URL, MessageEntity.TEXT_LINK, MessageEntity.HASHTAG)
@@ -46,9 +39,6 @@ _BLOCKS = frozenset({"paragraph", "heading", "pre", "footer", "blockquote", "pul
 # What a message needs to have before its entities can be read.
 _NO_DATE = datetime.fromtimestamp(0, UTC)
 _NO_CHAT = Chat(0, Chat.PRIVATE)
-
-
-Schemeless = Literal["sense", "all", "never"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +75,7 @@ def contents(message: Json) -> Contents:
             *(Mention(part["url"], plain(part.get("text"))) for part in rich if _is_rich(part, "url", "url")),
             *_buttons(message.get("reply_markup")),
             *_web_app(message.get("web_app_data")),
+            *_beside_a_poll(message.get("poll")),
             *_preview(message.get("link_preview_options")),
         ],
         tags=[
@@ -96,12 +87,40 @@ def contents(message: Json) -> Contents:
 
 
 def quoted(message: Json) -> Contents:
-    """What stands in the message that this one answers, in this chat or in another."""
-    answered = _object(message.get("reply_to_message"))
-    elsewhere = _object(message.get("external_reply"))
+    """What stands in the message that this one answers, in this chat or in another: in the part it quotes, if there
+    is an address in that."""
+    answered, elsewhere = _object(message.get("reply_to_message")), _object(message.get("external_reply"))
+    quote = _object(message.get("quote"))
+    part = _part(answered, quote)
+    if part.mentions:
+        return part
     said, post = contents(answered), public_post(answered) or public_post(_as_forwarded(elsewhere))
-    mentions = [*said.mentions, *_preview(elsewhere.get("link_preview_options"))]
+    # Of a message in another chat Telegram shows no text but the quote, and no address in it is marked.
+    words = quote.get("text") if elsewhere else ""
+    named = [Mention(address) for address in web_addresses(words if isinstance(words, str) else "")]
+    mentions = [*said.mentions, *named, *contents(elsewhere).mentions]
     return Contents(said.text, mentions or ([post] if post else []), said.tags)
+
+
+def _part(answered: Json, quote: Json) -> Contents:
+    """The part of a message that was quoted, with its own addresses."""
+    match quote:
+        case {"text": str(words), "position": int(begin)}:
+            end = begin + len(words.encode("utf-16-le", "surrogatepass")) // 2
+        case _:
+            return Contents("", (), ())
+    for text, entities in list(_texts(answered))[:1]:
+        inside = [found for found in entities if _is_inside(found, begin, end)]
+        return contents({"text": text, "entities": inside})
+    return Contents("", (), ())
+
+
+def _is_inside(data: Json, begin: int, end: int) -> bool:
+    match data:
+        case {"offset": int(offset), "length": int(length)}:
+            return begin <= offset and offset + length <= end
+        case _:
+            return False
 
 
 def chosen(text: str) -> list[str]:
@@ -137,25 +156,6 @@ def public_post(message: Json) -> Mention | None:
             return None
 
 
-def page_address(address: str, schemeless: Schemeless = "sense") -> str:
-    """`address` with a scheme. Raises InvalidArrival with the reason, in words, when it is none to save.
-
-    `schemeless`: whether https:// is put before a host without it: if it is no file name (sense), to all, or never.
-
-    >>> page_address("example.com/x")
-    'https://example.com/x'
-    >>> page_address("https://t.me/share/url?url=https%3A%2F%2Fexample.com%2Fs")
-    'https://example.com/s'
-    """
-    address = address.strip()
-    scheme = _SCHEME.match(address)
-    if scheme is None:
-        return "https://" + _plausible(address, schemeless)
-    if not _is_web(address):
-        raise InvalidArrival(f"{tidy(address[:80])} is not a web page")
-    return _shared(address) or address
-
-
 def plain(rich: object) -> str:
     """The words of a rich message, a line for each of its blocks. By a stack: its depth is the sender's choice."""
     words: list[str] = []
@@ -182,43 +182,18 @@ def _joint(part: Json) -> str:
             return ""
 
 
-def _plausible(address: str, schemeless: Schemeless) -> str:
-    if _MAIL.match(address):
-        raise InvalidArrival(f"{tidy(address[:80])} is a mail address")
-    if schemeless == "never":
-        raise InvalidArrival(f"{tidy(address[:80])} has no https:// before it; with it, it is saved")
-    bare = None if schemeless == "all" else _BARE_HOST.fullmatch(address)
-    if bare and bare[1].lower() in _FILE_ENDINGS and not address.lower().startswith("www."):
-        raise InvalidArrival(f"{tidy(address[:80])} looks like a file name; with https:// before it, it is saved")
-    if "." not in re.split(r"[/?#:]", address, maxsplit=1)[0]:
-        raise InvalidArrival(f"{tidy(address[:80])} is not an address")
-    return address
-
-
-def _shared(address: str) -> str | None:
-    """The page a Telegram share link is about."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:  # an odd host: the WHATWG parser has the last word
-        return None
-    if parts.netloc.lower() not in ("t.me", "telegram.me") or parts.path not in ("/share/url", "/share"):
-        return None
-    target = parse_qs(parts.query).get("url", [""])[0]
-    return target if _is_web(target) else None
-
-
-def _is_web(address: str) -> bool:
-    return address.lower().startswith(("http://", "https://"))
-
-
 def _texts(message: Json) -> Iterator[tuple[str, list[Any]]]:
     poll, checklist, game = (_object(message.get(name)) for name in ("poll", "checklist", "game"))
+    tasks = _object(message.get("checklist_tasks_added"))
     named = [(message, text, entities) for text, entities in _ENTITY_TEXTS]
     named += [(poll, name, f"{name}_entities") for name in _POLL_TEXTS]
     named += [(option, "text", "text_entities") for option in _objects_in(poll.get("options"))]
     named += [(checklist, "title", "title_entities")]
-    named += [(task, "text", "text_entities") for task in _objects_in(checklist.get("tasks"))]
+    added = [*_objects_in(checklist.get("tasks")), *_objects_in(tasks.get("tasks"))]
+    named += [(task, "text", "text_entities") for task in added]
     named += [(game, "text", "text_entities")]
+    named += [(_object(message.get(name)), "text", "entities") for name in ("gift", "gift_upgrade_sent")]
+    named += [(_object(message.get("poll_option_added")), "option_text", "option_text_entities")]
     for holder, text, entities in named:
         if isinstance(holder.get(text), str):
             yield _without_lone_surrogates(holder[text]), _objects_in(holder.get(entities))
@@ -267,7 +242,7 @@ def _buttons(markup: object) -> Iterator[Mention]:
     rows = _object(markup).get("inline_keyboard")
     for row in rows if isinstance(rows, list) else []:
         for button in _objects_in(row):
-            if isinstance(button.get("url"), str) and _is_web(button["url"]):
+            if isinstance(button.get("url"), str) and is_web(button["url"]):
                 yield Mention(button["url"])
 
 
@@ -278,6 +253,13 @@ def _web_app(data: object) -> Iterator[Mention]:
         return
     if isinstance(url := _object(said).get("url"), str):
         yield Mention(url)
+
+
+def _beside_a_poll(poll: object) -> Iterator[Mention]:
+    """What stands beside a poll, its explanation and its options as media can be a link."""
+    holders = [_object(poll), *_objects_in(_object(poll).get("options"))]
+    for media in (holder.get(name) for holder in holders for name in ("media", "explanation_media")):
+        yield from _preview(_object(media).get("link"))
 
 
 def _preview(options: object) -> Iterator[Mention]:

@@ -10,16 +10,8 @@ from bridge.errors import InvalidArrival
 from bridge.link import Sighting, canonical, tidy, web_address
 from bridge.ports import Arrival, Reading, Request
 from bridge.sources.telegram import keys
-from bridge.sources.telegram.links import (
-    Contents,
-    Mention,
-    Schemeless,
-    chosen,
-    contents,
-    page_address,
-    public_post,
-    quoted,
-)
+from bridge.sources.telegram.addresses import Schemeless, page_address
+from bridge.sources.telegram.links import Contents, Mention, chosen, contents, public_post, quoted
 from bridge.sources.telegram.update import PRESS, Json, chat_of, command, identity, kind, loads, message_in
 
 NO_LINK = "No link found in this message"
@@ -35,7 +27,7 @@ COMMANDS = {
     "tag": "add tags to a link",
     "to": "send a link to another connection",
     "undo": "take a link back",
-    "feeds": "the feeds that are read",
+    "feeds": "the feeds you follow; with an address one more",
     "status": "what is on and what waits",
     "save": "save the links of the message you answer",
 }

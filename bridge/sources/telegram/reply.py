@@ -26,6 +26,9 @@ SEEN, SAVED, NOT_SAVED, NONE = "👀", "👍", "💔", "-"
 
 _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
+# What a press asks for that is shown as a message, or changes one.
+_SHOWN = frozenset({"why", "tags", "to"})
+
 # Refusals after which there is nothing left to do.
 _DONE = (
     "message is not modified",
@@ -76,13 +79,15 @@ class Replies:
 
     async def _tell(self, report: Report, what: str, message: Json) -> str:
         chat = self._chat(message)
-        if what == PRESS:
-            return await self._pressed(report, chat)
         quiet = self._style == "silent" and report.state != "command"
-        if quiet or not (words(report) or report.verdicts):
+        if what != PRESS and (quiet or not (words(report) or report.verdicts)):
             return report.reference
+        if what == PRESS and not any(given.name in _SHOWN for given in report.answers):
+            return await self._pressed(report, chat)  # words over a button are no message
         if wait := self._pace.wait(report.arrival.id, chat, self._clock()):
             raise SourceError("one message a second and chat", retry_after=wait)
+        if what == PRESS:
+            return await self._pressed(report, chat)
         if self._style == "reaction" and report.verdicts and chat not in self._without_reactions:
             return await self._react(report, chat, message)
         return await self._line(report, chat, message)
@@ -93,7 +98,7 @@ class Replies:
         try:
             await self._bot.set_message_reaction(chat, message["message_id"], reaction=emoji if emoji != NONE else [])
         except BotCallError as failed:
-            if not isinstance(failed.error, BotError) or failed.error.retry_after is not None:
+            if not isinstance(failed.error, BotError) or failed.error.status != 400:
                 raise
             self._without_reactions.add(chat)  # this chat allows none, or not these
             return await self._line(report, chat, message)

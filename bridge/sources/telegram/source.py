@@ -18,6 +18,7 @@ import logging
 import random
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from starlette.requests import Request
@@ -59,6 +60,8 @@ _LONGEST_ASKED_FOR = 3600.0
 _WRONG_TOKEN = 60.0
 _LONGEST_WRONG_TOKEN = 600.0
 _WATCH_SECONDS = 300.0
+_HORIZON = DAY  # Telegram keeps what nobody fetches so long
+_NOTED_SECONDS = 3600.0
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +106,8 @@ class Telegram:
         self._username = ""
         self._offset: int | None = None
         self._complaint = ""
+        self._heard = 0.0
+        self._gone = ""
         self._replies = Replies(self._bot_api, style=answer, others=others, clock=clock)
         self._replies.moved = self._guests.moved
 
@@ -116,7 +121,7 @@ class Telegram:
         if not self._guests:
             return ["nobody may write to it yet: put ids into BRIDGE_TELEGRAM_ALLOW"]
         strangers = [f"{self.strangers} updates of strangers were ignored"] if self.strangers else []
-        return [*self._guests.words(), *strangers, *filter(None, [self._complaint])]
+        return [*self._guests.words(), *strangers, *filter(None, [self._gone, self._complaint])]
 
     async def run(self) -> None:
         """Fetches, or watches over what is brought, until cancelled; what fails is said once, and tried again."""
@@ -160,6 +165,7 @@ class Telegram:
     async def _remember(self) -> None:
         cursor = await self._inbox.cursor(f"{self._scope}:offset")
         self._offset = int(cursor) if cursor else None
+        self._heard = float(await self._inbox.cursor(f"{self._scope}:heard") or 0.0)
         moved = json.loads(await self._inbox.cursor(f"{self._scope}:moved") or "{}")
         self._guests.follow({int(old): new for old, new in moved.items()})
 
@@ -185,8 +191,10 @@ class Telegram:
         received = [number for element in updates if (number := update_id(element.says)) is not None]
         if updates:
             offset = received[-1] + 1 if received else (self._offset or 0) + 1
-            await self._keep(updates, Cursor(f"{self._scope}:offset", str(offset)))
+            await self._keep(updates, Cursor(f"{self._scope}:offset", str(offset), beside=self._heard_now()))
             self._offset = offset  # durable above: from here on the next call may confirm them
+        elif heard := self._heard_now():
+            await self._inbox.put([], cursor=heard[0])
         moved = bool(received) and self._offset != before
         if not moved and self._clock() - began < _SOON:
             await self._sleep(_SOON)  # a server that does not wait must not make us spin
@@ -199,7 +207,12 @@ class Telegram:
         }
         if self._offset is not None:
             parameters["offset"] = self._offset
-        return await self._bot_api.elements("getUpdates", parameters, wait=self._poll_seconds)
+        try:
+            return await self._bot_api.elements("getUpdates", parameters, wait=self._poll_seconds)
+        except BotError as error:
+            if error.status == 409 and "webhook" in str(error).lower():
+                await self._bot_api.call("deleteWebhook")  # somebody has set one; what waits is kept
+            raise
 
     # -- brought ---------------------------------------------------------------------------------------------------
 
@@ -236,6 +249,8 @@ class Telegram:
                 await self._set_webhook()
             case {"last_error_message": str(said), "pending_update_count": int(waiting)} if waiting:
                 raise SourceError(f"Telegram cannot bring {waiting} updates to {self._hook}: {said[:200]}")
+        if heard := self._heard_now():
+            await self._inbox.put([], cursor=heard[0])
 
     # -- kept ------------------------------------------------------------------------------------------------------
 
@@ -244,6 +259,20 @@ class Telegram:
         arrivals = [arrival for update in updates if (arrival := self._arrival(update)) is not None]
         if arrivals or cursor:
             await self._inbox.put(arrivals, cursor=cursor)
+
+    def _heard_now(self) -> tuple[Cursor, ...]:
+        """Telegram gives what it has: to be written down now and then. After too long a silence something is gone."""
+        now = self._clock()
+        silent = now - self._heard
+        if self._heard and silent > _HORIZON:
+            since, lost = _moment(self._heard), _moment(now - _HORIZON)
+            self._gone = f"no updates were taken since {since}: Telegram keeps them for a day, so what was sent before "
+            self._gone += f"{lost} is gone"
+            log.warning("Telegram: %s", self._gone)
+        if 0 <= silent < _NOTED_SECONDS:
+            return ()
+        self._heard = now
+        return (Cursor(f"{self._scope}:heard", f"{now:.0f}"),)
 
     async def _follow(self, updates: Sequence[Element]) -> None:
         moved = moves(element.says for element in updates)
@@ -297,6 +326,10 @@ class Telegram:
             self._complaint = ""
 
 
+def _moment(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def _loaded(body: str) -> Element:
     """The update a body holds; a body that is no JSON is kept as the text it is."""
     try:
@@ -327,7 +360,9 @@ def _complaint(error: SourceError | StoreError) -> str:
     match error:
         case BotError(status=401 | 404):
             return f"the token is not accepted ({error}): BRIDGE_TELEGRAM_TOKEN must be the one @BotFather gave"
+        case BotError(status=409) if "webhook" in str(error).lower():
+            return f"another program has set a webhook for this bot; stop it, or give bridge a bot of its own: {error}"
         case BotError(status=409):
-            return f"another program is polling with this token, or a webhook is set: {error}"
+            return f"another program is polling with this token; stop it, or give bridge a bot of its own: {error}"
         case _:
             return str(error)
