@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from bridge.web.limits import MOST_ADDRESS, Limits
+from bridge.web.limits import HEADER_BYTES, MOST_ADDRESS, Limits
 from tests.loopback import serve
 
 GOOD = b"POST /save HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab"
@@ -135,3 +137,148 @@ async def test_too_many_connections_are_told_when_to_come_back() -> None:
         for _, writer in held:
             writer.close()
     assert b"Retry-After: 5" in answer
+
+
+# Who has half has no more: others are heard.
+
+
+def client_at(app: ASGIApp, peer: str) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app, client=(peer, 1)), base_url="http://bridge.test")
+
+
+async def test_one_peer_cannot_fill_the_room_for_bodies() -> None:
+    began, go_on = asyncio.Event(), asyncio.Event()
+
+    async def half_a_body() -> AsyncIterator[bytes]:
+        yield b"x" * 60
+        began.set()
+        await go_on.wait()
+        yield b"x"
+
+    app = limited(held=100, list_body=0)
+    async with client_at(app, "192.0.2.1") as greedy, client_at(app, "192.0.2.2") as other:
+        assert (await greedy.post("/save", content=half_a_body())).status_code == 503
+        assert (await other.post("/save", content=b"x" * 50)).status_code == 200
+        assert (await greedy.post("/save", content=b"x" * 50)).status_code == 200
+
+
+async def test_one_peer_cannot_hold_all_connections() -> None:
+    async with serve(limited(), connections=8) as origin:
+        host, _, port = origin.removeprefix("http://").partition(":")
+        held = [await asyncio.open_connection(host, int(port), local_addr=("127.0.0.2", 0)) for _ in range(8)]
+        heard = await asyncio.gather(*(reader.read(12) for reader, _ in held[4:]))
+        assert await said(origin, GOOD.replace(b"Host: x", b"Host: x\r\nConnection: close"))
+        for _, writer in held:
+            writer.close()
+    assert heard == [b"HTTP/1.1 503"] * 4
+
+
+# What single bytes do.
+
+
+async def test_a_header_in_small_pieces_has_no_more_bytes_than_one_in_large_ones() -> None:
+    async with serve(limited()) as origin:
+        start = b"POST /save HTTP/1.1\r\nHost: x\r\nX-Long: "
+        endless = await said(origin, start, *[b"x" * 4096] * 64, pause=0.001)
+        whole = await said(origin, start + b"x" * HEADER_BYTES + b"\r\nContent-Length: 0\r\n\r\n")
+    assert endless[:12] in (b"HTTP/1.1 431", b"")
+    assert whole.startswith(b"HTTP/1.1 431")
+
+
+async def test_requests_sent_far_ahead_of_their_answers_end_the_connection() -> None:
+    async with serve(limited()) as origin:
+        few = await said(origin, GOOD * 4 + GOOD.replace(b"Host: x", b"Host: x\r\nConnection: close"))
+        many = await said(origin, GOOD * 5000)
+    assert few.count(b"HTTP/1.1 200") == 5
+    assert many.count(b"HTTP/1.1 200") < 100
+
+
+async def test_a_trailer_is_no_header() -> None:
+    seen: list[tuple[bytes, bytes]] = []
+
+    async def remember(request: Request) -> Response:
+        await request.body()
+        seen.extend(request.scope["headers"])
+        return PlainTextResponse("")
+
+    head = b"POST /save HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with serve(limited(remember)) as origin:
+        await said(origin, head + b"2\r\nab\r\n", b"0\r\nAuthorization: Bearer x\r\n\r\n", pause=0.05)
+    assert {name for name, _ in seen} == {b"host", b"connection", b"transfer-encoding"}
+
+
+async def test_an_offer_to_speak_http_2_is_declined_by_answering() -> None:
+    offer = b"Host: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n"
+    async with serve(limited()) as origin:
+        last = GOOD.replace(b"Host: x", b"Host: x\r\nConnection: close")
+        answer = await said(origin, GOOD.replace(b"Host: x\r\n", offer), last, pause=0.1)
+    assert answer.count(b"HTTP/1.1 200") == 2
+
+
+async def test_an_answer_that_nobody_reads_ends_its_connection() -> None:
+    async def endless(_: Request) -> Response:
+        async def parts() -> AsyncIterator[bytes]:
+            while True:
+                yield bytes(65536)
+                await asyncio.sleep(0)
+
+        return StreamingResponse(parts())
+
+    async with serve(limited(endless), unread_seconds=0.2) as origin:
+        host, _, port = origin.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port), limit=1)
+        writer.write(GOOD)
+        await asyncio.sleep(1.0)
+        async with asyncio.timeout(10):
+            assert await listened(reader)
+        writer.close()
+
+
+pieces = st.sampled_from(
+    [
+        *(
+            b"GET ",
+            b"POST ",
+            b"/save",
+            b"*",
+            b"http://[",
+            b" HTTP/1.1",
+            b" HTTP/1.0",
+            b" HTTP/9",
+            b"\r\n",
+            b"\n",
+            b"\r",
+        ),
+        *(
+            b"Host: x",
+            b"Content-Length: 2",
+            b"Content-Length: -1",
+            b"Transfer-Encoding: chunked",
+            b"0",
+            b"ffffffffffff",
+        ),
+        *(
+            b":",
+            b" ",
+            b"\0",
+            b"\xff",
+            b"ab",
+            b"Connection: Upgrade",
+            b"Upgrade: websocket",
+            b"Expect: 100-continue",
+            GOOD,
+        ),
+    ]
+)
+
+
+garbage = st.lists(pieces | st.binary(max_size=8), max_size=20).map(b"".join)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(garbage, min_size=1, max_size=30))
+async def test_no_bytes_make_an_error_of_ours(sent: list[bytes]) -> None:
+    async with serve(limited(), header_seconds=0.05, body_seconds=0.05) as origin:
+        answers = await asyncio.gather(*(said(origin, each) for each in sent))
+        assert await said(origin, GOOD.replace(b"Host: x", b"Host: x\r\nConnection: close"))
+    assert not any(b"HTTP/1.1 5" in answer for answer in answers)

@@ -9,6 +9,7 @@ from typing import Any
 from bridge.errors import InvalidArrival
 from bridge.link import Sighting, printable, tidy
 from bridge.ports import DAY, HOUR, Arrival, Key, Reading
+from bridge.sources.webhooks.auth import SIGNED
 from bridge.sources.webhooks.body import content, form, json_value
 from bridge.sources.webhooks.finder import Found, described, find
 from bridge.sources.webhooks.kinds import KINDS, Kind
@@ -44,14 +45,17 @@ def kind_of(request: HookRequest) -> Kind:
     return KINDS.get(request.kind, KINDS["generic"])
 
 
-def key_of(request: HookRequest, *, signed: bool) -> Key:
-    """What the request is known by. A signed one without an id stays known as long as one with: it may be a replay."""
-    kind = kind_of(request)
-    ids = kind.ids if request.kind != "generic" else DELIVERY_IDS
+def key_of(request: HookRequest, scheme: str = "") -> Key:
+    """What the request is known by. A signed one without an id stays known as long as one with: it may be a replay.
+
+    Where the scheme signs an id and not the rest, that id is the only one: any other could be made up.
+    """
+    kind = KINDS["mailgun"] if scheme == "mailgun" else kind_of(request)
+    ids = DELIVERY_IDS if kind is KINDS["generic"] else kind.ids
     if not kind.id_paths and "cloudevents+json" in request.content_type:
         kind = replace(kind, id_paths=("source", "id"))
     in_body = kind.id_in(said_by(request).body) if kind.id_paths else []
-    return request.key_by(ids, in_body if in_body and all(in_body) else (), 7 * DAY if signed else HOUR)
+    return request.key_by(ids, in_body if in_body and all(in_body) else (), 7 * DAY if scheme in SIGNED else HOUR)
 
 
 def read(group: Sequence[Arrival]) -> Reading:

@@ -88,7 +88,7 @@ class Webhooks:
 
     async def _keep(self, kept: HookRequest, hook: Hook) -> Answer:
         source = "hook" if kept.hook else "save"
-        key = key_of(kept, signed=hook.signed)
+        key = key_of(kept, hook.scheme)
         arrival = Arrival(source=source, channel=kept.hook, key=key, raw=kept.raw())
         [receipt] = await self._inbox.put([arrival])
         if not receipt.new:
