@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, tzinfo
-from typing import Protocol
 
 from bridge import rules
 from bridge.errors import InvalidArrival, StoreError
@@ -22,6 +21,7 @@ from bridge.operations import Underway
 from bridge.page import Looked
 from bridge.ports import OWNER, Arrival, Inbox, KnownPages, Read, Reading
 from bridge.rules import Decision, Occasion, PageRules, RuleFile
+from bridge.suspects import Suspects, Trial
 
 Reader = Callable[[Sequence[Arrival]], Reading]
 
@@ -30,20 +30,7 @@ MOST_ARRIVALS = 300
 FEW_ARRIVALS = 50
 """The same while others wait for the interpreter and for the database."""
 
-MOST_STARTS = 5
-"""Times an arrival may be begun if nobody finds out what ends the process."""
-
-_ENDED = "set aside: the process ended over it again and again"
-
 log = logging.getLogger(__name__)
-
-
-class Trial(Protocol):
-    """Reading where it can do no harm."""
-
-    async def deadly(self, groups: Sequence[Sequence[Arrival]], rule_file: RuleFile) -> Mapping[int, str]:
-        """The groups, by the id of their first arrival, over which a process ends, and how it ended."""
-        ...
 
 
 class Intake:
@@ -70,9 +57,7 @@ class Intake:
         self._inbox = inbox
         self._readers = readers
         self._zone = zone
-        self._underway = underway
-        self._trial = trial
-        self._begun: set[int] = set()
+        self._suspects = Suspects(underway, trial) if underway and trial else None
         self._pages = pages
         self._patience = patience
         self._clock = clock
@@ -88,32 +73,18 @@ class Intake:
         due = await self._inbox.due(FEW_ARRIVALS if self._busy() else MOST_ARRIVALS)
         if due:
             rule_file = self.rule_file
-            deadly = await self._deadly(due, rule_file)
+            deadly: Mapping[int, str] = {}
+            if self._suspects:
+                due, deadly = await self._suspects.begin(_groups(due), rule_file)
             harmless = [arrival for arrival in due if arrival.id not in deadly]
             reads = await asyncio.to_thread(self._read_all, harmless, rule_file)
             needs = await asyncio.to_thread(self._needs, reads, rule_file)
             reads = [await self._known(read, need, rule_file) for read, need in zip(reads, needs, strict=True)]
             reads += [Read(arrival, "parked", deadly[arrival.id]) for arrival in due if arrival.id in deadly]
             await self._take(_together(reads), rule_file.hash)
-            self._begun.difference_update(arrival.id for arrival in due)
+            if self._suspects:
+                self._suspects.taken(due)
         return len(due)
-
-    async def _deadly(self, due: Sequence[Arrival], rule_file: RuleFile) -> Mapping[int, str]:
-        """Marks what is begun. Answers, with the reason, what ends a process: known only of what was begun before."""
-        if self._underway is None or self._trial is None:
-            return {}
-        starts = await self._underway.begin([arrival.id for arrival in due if arrival.id not in self._begun])
-        self._begun.update(starts)
-        suspects = [group for group in _groups(due) if any(starts.get(arrival.id, 0) > 1 for arrival in group)]
-        ended = await self._trial.deadly(suspects, rule_file) if suspects else {}
-        # One bad member must not take the others of its group with it.
-        alone = [[arrival] for group in suspects if group[0].id in ended for arrival in group]
-        ended = await self._trial.deadly(alone, rule_file) if len(alone) > len(ended) else ended
-        found = {number: f"set aside: a process that reads it {how}" for number, how in ended.items()}
-        found |= {number: _ENDED for number, times in starts.items() if times > MOST_STARTS}
-        for number, reason in found.items():
-            log.error("arrival %d is %s", number, reason)
-        return found
 
     async def _take(self, reads: Sequence[Read], rule_set: str) -> None:
         """What cannot be written down is one arrival's trouble: the others are taken, each by itself."""

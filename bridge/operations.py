@@ -171,3 +171,7 @@ class Underway(Protocol):
     async def begin(self, arrivals: Sequence[int]) -> Mapping[int, int]:
         """How many times each was begun, this one included: more than once means that the process ended over it."""
         ...
+
+    async def left(self) -> Mapping[int, int]:
+        """What is marked now, and how many times it was begun. At a start: what a process that has ended was at."""
+        ...

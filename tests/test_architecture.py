@@ -29,7 +29,10 @@ FLOORS: list[list[str]] = [
     ["bridge.rules", "bridge.record"],
     ["bridge.ports", "bridge.exports"],
     ["bridge.operations"],
-    ["bridge.needs", "bridge.net", "bridge.pages", "bridge.store", "bridge.destinations", "bridge.web"],
+    [
+        *("bridge.needs", "bridge.net", "bridge.pages", "bridge.store", "bridge.destinations", "bridge.suspects"),
+        "bridge.web",
+    ],
     ["bridge.sources"],
     [
         "bridge.intake",

@@ -18,3 +18,8 @@ def begin(tx: Tx, arrivals: Sequence[int]) -> dict[int, int]:
 
 def end(tx: Tx, arrivals: Sequence[int]) -> None:
     tx.executemany("DELETE FROM underway WHERE arrival = ?", [(number,) for number in arrivals])
+
+
+def left(tx: Tx) -> dict[int, int]:
+    """See operations.Underway.left."""
+    return {int(row[0]): int(row[1]) for row in tx.execute("SELECT arrival, starts FROM underway").fetchall()}

@@ -114,3 +114,6 @@ class Upkeep:
 
     async def begin(self, arrivals: Sequence[int]) -> Mapping[int, int]:
         return await self._database.write(lambda tx: underway.begin(tx, arrivals), grows=True)
+
+    async def left(self) -> Mapping[int, int]:
+        return await self._database.read(underway.left)

@@ -29,7 +29,9 @@ from tests.reliability.nursery import Life, Nursery, Process, a_nursery
 from tests.reliability.points import DOORS, POINTS, Trap
 from tests.reliability.world import OWNER_TOKEN, PAUSE, World, a_world, feeding
 
-LONGEST_LIFE = 0.8
+LONGEST_LIFE = 1.6
+"""Long enough to get behind what an earlier life had begun, which is tried in a child first."""
+
 READY_SHARE = 0.8  # the others die while they start
 DRAINED_SHARE = 0.1  # are told to stop first, and die while they do
 DRAIN_SECONDS = 300.0

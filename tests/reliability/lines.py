@@ -141,6 +141,7 @@ class Street:
             "BRIDGE_LISTEN": f"127.0.0.1:{self.port}",
             "BRIDGE_TOKEN": OWNER_TOKEN,
             "BRIDGE_ALLOW_NETS": "127.0.0.0/8",
+            "BRIDGE_PAGES": "off",  # nothing there to look at
             "BRIDGE_LOG_LEVEL": "ERROR",
             "LIST_TOKEN": "secret",
         }

@@ -12,15 +12,19 @@ from bridge.store.core import Store
 from tests.conftest import Clock
 from tests.reliability import images
 
+ARRIVAL = "arrival (id, account, source, channel, raw, gathers, received, due, state, reason)"
+SEEN = "seen (scope, key, arrival, since, until)"
+SIGHTING = "sighting (id, arrival, link, received, facts, rule_set, matched, title, tags, state, reason)"
+
 HALF_DONE = [
-    ("INSERT INTO seen VALUES ('a', 'b', 9, 0, NULL)", "a key without its arrival: 1"),
+    (f"INSERT INTO {SEEN} VALUES ('a', 'b', 9, 0, NULL)", "a key without its arrival: 1"),
     (
-        "INSERT INTO arrival VALUES (1, 'me', 'save', '', 'x', '', 0, 0, 'new', '')",
+        f"INSERT INTO {ARRIVAL} VALUES (1, 'me', 'save', '', 'x', '', 0, 0, 'new', '')",
         "an arrival without its key: 1",
     ),
     (
-        """INSERT INTO arrival VALUES (1, 'me', 'telegram', '', '{"update_id": 5}', '', 0, 0, 'new', '');
-        INSERT INTO seen VALUES ('telegram:1', '5', 1, 0, NULL)""",
+        f"""INSERT INTO {ARRIVAL} VALUES (1, 'me', 'telegram', '', '{{"update_id": 5}}', '', 0, 0, 'new', '');
+        INSERT INTO {SEEN} VALUES ('telegram:1', '5', 1, 0, NULL)""",
         "a Telegram update above its offset: 1",
     ),
     (
@@ -32,18 +36,18 @@ HALF_DONE = [
         "a feed's validators without its entries, or entries without them: 3",
     ),
     (
-        """INSERT INTO arrival VALUES (1, 'me', 'save', '', 'x', '', 0, 0, 'read', '');
-        INSERT INTO seen VALUES ('save', 'x', 1, 0, NULL)""",
+        f"""INSERT INTO {ARRIVAL} VALUES (1, 'me', 'save', '', 'x', '', 0, 0, 'read', '');
+        INSERT INTO {SEEN} VALUES ('save', 'x', 1, 0, NULL)""",
         "an arrival read, and nothing sighted: 1",
     ),
     (
-        """INSERT INTO sighting VALUES (1, 1, 5, 0, '{}', '', '[]', '', '[]', 'kept', '');
-        INSERT INTO link VALUES (5, 'me', 'x', 1, 0)""",
+        f"""INSERT INTO {SIGHTING} VALUES (1, 1, 5, 0, '{{}}', '', '[]', '', '[]', 'kept', '');
+        INSERT INTO link (id, account, canonical, version, since) VALUES (5, 'me', 'x', 1, 0)""",
         "a sighting without its delivery: 1",
     ),
     (
-        """INSERT INTO arrival VALUES (1, 'me', 'pocket', '', '{"url": "x"}', '', 0, 0, 'new', '');
-        INSERT INTO seen VALUES ('pocket', 'x', 1, 0, NULL)""",
+        f"""INSERT INTO {ARRIVAL} VALUES (1, 'me', 'pocket', '', '{{"url": "x"}}', '', 0, 0, 'new', '');
+        INSERT INTO {SEEN} VALUES ('pocket', 'x', 1, 0, NULL)""",
         "an app's arrival without its item: 1",
     ),
 ]

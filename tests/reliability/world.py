@@ -113,6 +113,7 @@ class World:
             "BRIDGE_ALLOW_NETS": "127.0.0.0/8",
             "BRIDGE_LIMIT_USER": "1000000",
             "BRIDGE_LIMIT_KEY": "1000000",
+            "BRIDGE_PAGES": "off",  # nothing there to look at
             "BRIDGE_LOG_LEVEL": "ERROR",
         }
 
