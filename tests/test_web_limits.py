@@ -278,7 +278,7 @@ garbage = st.lists(pieces | st.binary(max_size=8), max_size=20).map(b"".join)
 @settings(max_examples=15, deadline=None)
 @given(st.lists(garbage, min_size=1, max_size=30))
 async def test_no_bytes_make_an_error_of_ours(sent: list[bytes]) -> None:
-    async with serve(limited(), header_seconds=0.05, body_seconds=0.05) as origin:
+    async with serve(limited(), header_seconds=0.05, body_seconds=0.05, idle_seconds=0.05) as origin:
         answers = await asyncio.gather(*(said(origin, each) for each in sent))
         assert await said(origin, GOOD.replace(b"Host: x", b"Host: x\r\nConnection: close"))
     assert not any(b"HTTP/1.1 5" in answer for answer in answers)

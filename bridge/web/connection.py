@@ -42,6 +42,7 @@ class Config(uvicorn.Config):
         header_seconds: float = HEADER_SECONDS,
         body_seconds: float = BODY_SECONDS,
         unread_seconds: float = UNREAD_SECONDS,
+        idle_seconds: float = IDLE_SECONDS,
         connections: int = MOST_CONNECTIONS,
     ) -> None:
         super().__init__(
@@ -53,7 +54,7 @@ class Config(uvicorn.Config):
             server_header=False,
             ssl_certfile=cert,
             ssl_keyfile=key,
-            timeout_keep_alive=IDLE_SECONDS,
+            timeout_keep_alive=idle_seconds,  # type: ignore[arg-type] # a clock takes any number
             timeout_graceful_shutdown=5,
             ws="none",
         )
