@@ -26,6 +26,7 @@ from bridge.ports import Arrival, Cursor, Key, Receipt
 from bridge.rules import Feed, Start
 from bridge.sources.feeds.document import parse
 from bridge.sources.feeds.entry import Document
+from bridge.sources.feeds.moves import Moves
 from bridge.sources.feeds.reader import Reader
 from bridge.sources.feeds.registry import Follower, Registry
 from bridge.sources.feeds.source import Feeds
@@ -140,7 +141,10 @@ async def poll(path: Path, document: tuple[str, str], kind: type[Counted], steps
             reader=Here(steps),
         )
         [channel] = feeds.registry.channels.values()
-        await feeds.poll(channel)
+        moves = Moves(counted)
+        await feeds.poller.poll_from(channel, await counted.cursor(channel.scope), moves)
+        await moves.write()
+        steps("written down")
         store._database._writer.set_trace_callback(None)
     finally:
         await store.close()

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import signal
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pytest
 
+from bridge.errors import SourceError
 from bridge.intake import Intake
 from bridge.net import Net
 from bridge.rules import EMPTY, Feed, Start
+from bridge.sources.feeds.reader import Reader
 from bridge.sources.feeds.registry import Follower, Registry
 from bridge.sources.feeds.source import POLLS, Feeds, read
 from bridge.sources.feeds.state import FeedState
@@ -187,3 +191,29 @@ async def test_a_link_that_is_a_script_is_parked_with_its_reason(world: World) -
     counts = await world.store.counts()
     assert counts["arrivals"] == {"parked": 1, "read": 1}
     assert counts["deliveries"] == {"reading": {"pending": 1}}
+
+
+# -- the child -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_document_that_needs_too_much_memory_ends_its_child_and_the_next_is_read() -> None:
+    async with Reader(deadline=60.0) as reader:
+        with pytest.raises(SourceError, match="could not be read"):
+            await reader.read(b'{"items": [], "x": [' + b"{}," * (20 * MIB) + b"0]}")
+        assert len((await reader.read(rss(item(1)).encode())).entries) == 1
+
+
+async def test_a_child_that_only_computes_is_ended_by_its_own_limit() -> None:
+    busy = "from bridge.child import serve\nserve(lambda *_: [0 for _ in iter(int, 1)], memory=2**30, cpu_seconds=1)"
+    async with Reader(deadline=60.0, command=[sys.executable, "-W", "ignore", "-c", busy]) as reader:
+        with pytest.raises(SourceError, match=f"could not be read: exit -{signal.SIGXCPU}"):
+            await reader.read(b"x")
+
+
+async def test_children_are_gone_when_nothing_is_read_for_a_while() -> None:
+    async with Reader(idle=0.05) as reader:
+        await reader.read(rss(item(1)).encode())
+        [child] = reader._free
+        async with asyncio.timeout(10):
+            await child.wait()
+        assert len((await reader.read(rss(item(1)).encode())).entries) == 1

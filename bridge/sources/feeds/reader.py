@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bridge.child import Child, python
+from bridge.child import IDLE, Child, python
 from bridge.errors import SourceError
 from bridge.sources.feeds.entry import Document, NotAFeed
 
@@ -15,8 +15,8 @@ COMMAND = python("bridge.sources.feeds.child")
 class Reader(Child):
     """Two documents at the same time: one that takes long delays one other, not all."""
 
-    def __init__(self, *, deadline: float = DEADLINE, command: Sequence[str] = COMMAND) -> None:
-        super().__init__(command, what="document", deadline=deadline, failure=SourceError, most=2)
+    def __init__(self, *, deadline: float = DEADLINE, command: Sequence[str] = COMMAND, idle: float = IDLE) -> None:
+        super().__init__(command, what="document", deadline=deadline, failure=SourceError, most=2, idle=idle)
 
     async def read(self, body: bytes, *, charset: str = "", url: str = "") -> Document:
         """The document in `body`. Raises NotAFeed when it is none, and SourceError when reading it took too
