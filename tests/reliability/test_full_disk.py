@@ -10,10 +10,12 @@ import contextlib
 import os
 import sqlite3
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from bridge.delivery import Delivered, Delivery, settlement
@@ -24,6 +26,7 @@ from bridge.store.ballast import MIB, Ballast, Reserve
 from bridge.store.core import Store
 from bridge.store.sqlite import Database, Tx
 from tests.conftest import Clock
+from tests.reliability.running import AUTHORIZATION, TOKEN, Running
 from tests.store.filled import states, take, urls
 
 SENT = 300
@@ -226,3 +229,50 @@ async def test_control_on_a_full_disk_without_ballast_what_was_sent_is_forgotten
         await fill(store)
         assert await settle(store, sent, clock) < SENT
         filler.unlink()
+
+
+def saved(running: Running, number: int) -> httpx.Response:
+    return running.http.post("/save", json={"url": f"https://save.example/{number}"}, headers=AUTHORIZATION)
+
+
+def test_every_door_says_come_again_and_the_process_recovers_by_itself(small_disk: Path) -> None:
+    running = Running(small_disk)
+    try:
+        running.wait_until_it_answers()
+        acknowledged = [number for number in range(5) if saved(running, number).is_success]
+        filler = fill_up(small_disk)
+        refused = []
+        for number in range(5, 2000):
+            answer = saved(running, number)
+            if answer.is_success:
+                acknowledged.append(number)
+                continue
+            refused.append(answer)
+            if len(refused) == 5:
+                break
+        assert len(refused) == 5, "the disk never was full: the fault did not fire"
+        pocket = {"consumer_key": "1-x", "access_token": TOKEN}
+        refused.append(running.http.post("/v3/add", json={"url": "https://pocket.example/", **pocket}))
+        assert {(answer.status_code, int(answer.headers["retry-after"]) > 0) for answer in refused} == {(503, True)}
+        ready = running.http.get("/readyz")
+        assert (ready.status_code, "the disk is full" in ready.text) == (503, True)
+        filler.unlink()
+        began = time.monotonic()
+        while not saved(running, 9999).is_success:
+            assert time.monotonic() - began < 30
+            time.sleep(0.2)
+        acknowledged.append(9999)
+        while len(listed := on_the_list(running, pocket)) < len(acknowledged):
+            assert time.monotonic() - began < 60
+            time.sleep(0.2)
+        assert listed == {f"https://save.example/{number}" for number in acknowledged}
+        assert running.http.get("/readyz").status_code == 200
+        assert running.end()[0] == 0
+        assert integrity(running.data / "bridge.db") == "ok"
+    finally:
+        running.kill()
+
+
+def on_the_list(running: Running, pocket: dict[str, str]) -> set[str]:
+    found = running.http.post("/v3/get", json={**pocket, "state": "all"}).json()["list"]
+    return {item["given_url"] for item in (found.values() if isinstance(found, dict) else found)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -13,67 +12,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
-from bridge.web.server import listen
+from tests.reliability.running import Running
 
-TOKEN = "0123456789abcdef0123456789abcdef"
-AUTHORIZATION = {"Authorization": f"Bearer {TOKEN}"}
-SLOW = 300
 LONGEST = 10.0
-
-
-class Running:
-    def __init__(self, folder: Path) -> None:
-        with listen("127.0.0.1", 0) as free:
-            self.port = free.getsockname()[1]
-        self.data = folder / "data"
-        environment = {
-            **os.environ,
-            "BRIDGE_DATA": str(self.data),
-            "BRIDGE_RULES": str(folder / "rules.yaml"),
-            "BRIDGE_LISTEN": f"127.0.0.1:{self.port}",
-            "BRIDGE_TOKEN": TOKEN,
-            "BRIDGE_LOG_LEVEL": "WARNING",
-        }
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "bridge", "run"],
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", trust_env=False, timeout=20)
-
-    def wait_until_it_answers(self) -> None:
-        for _ in range(600):
-            with contextlib.suppress(httpx.HTTPError):
-                self.http.get("/healthz")
-                return
-            time.sleep(0.05)
-        raise AssertionError("it did not start")
-
-    def save(self, url: str) -> None:
-        self.http.post("/save", json={"url": url}, headers=AUTHORIZATION).raise_for_status()
-
-    def slow_clients(self) -> list[socket.socket]:
-        """A third sends half a header, a third half a body, a third nothing."""
-        head = f"POST /save HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n".encode()
-        body = head + b"Content-Type: application/json\r\nContent-Length: 5000\r\n\r\n{"
-        clients = []
-        for number in range(SLOW):
-            client = socket.create_connection(("127.0.0.1", self.port))
-            if sent := (head, body, b"")[number % 3]:
-                client.sendall(sent)
-            clients.append(client)
-        return clients
-
-    def end(self) -> tuple[int, float]:
-        """How it ended after a SIGTERM, and after how many seconds."""
-        began = time.monotonic()
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(timeout=30)
-        return code, time.monotonic() - began
 
 
 @pytest.fixture
@@ -83,10 +26,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
         found.wait_until_it_answers()
         yield found
     finally:
-        found.http.close()
-        with contextlib.suppress(ProcessLookupError):
-            found.process.kill()
-        found.process.wait()
+        found.kill()
 
 
 def links(running: Running) -> set[str]:
