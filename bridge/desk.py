@@ -171,6 +171,7 @@ class Desk:
             "waiting_for_pages": counts["waiting_for_pages"],
             "connections": connections,
             "without_connection": orphans,
+            "budgets": [dict(budget) for budget in await self._ledger.budgets()],
             "rules": {"file": self._rule_file().name, "hash": self._rule_file().hash},
         }
 

@@ -71,7 +71,7 @@ class Queues(Protocol):
     """What waits where; what was refused; and what a person decides about it."""
 
     async def lines(self) -> Sequence[Line]:
-        """Every connection that has a delivery, by name, whether or not there is such a destination any more."""
+        """Every connection with a delivery that is not over, by name, whether or not there is such a destination."""
         ...
 
     async def waiting(self, connection: str, limit: int) -> Sequence[Mapping[str, Any]]:

@@ -71,3 +71,14 @@ def test_a_trial_begins_with_its_first_link() -> None:
 @pytest.mark.parametrize(("number", "told"), [(1, "1 link is sent"), (2, "2 links are sent")])
 def test_one_is_singular(number: int, told: str) -> None:
     assert told in running.retried({"connection": "there", "retried": number})[0]
+
+
+def test_a_budget_is_told_without_the_digest_of_its_credential() -> None:
+    budget = {"scope": "user:getpocket.com/0a1b2c3d4e", "limit": 320, "left": 12, "resets": 0.0, "blocked": 0.0}
+    answer = {
+        **dict.fromkeys(("sources", "connections"), ()),
+        **dict.fromkeys(("arrivals", "sightings", "without_connection"), {}),
+        "waiting_for_pages": 0,
+        "budgets": [budget],
+    }
+    assert list(running.status(answer))[-1] == "budget     user at getpocket.com: 12 of 320 calls left"

@@ -497,7 +497,7 @@ class Store:
         return await self._database.read(lambda tx: captures.captured_as(tx, arrival))
 
     async def counts(self, account: str = "") -> dict[str, Any]:
-        return await self._database.read(lambda tx: passport.counts(tx, account))
+        return await self._database.aside(lambda tx: passport.counts(tx, account))
 
     async def rule_set(self, hash_: str) -> str | None:
         return await self._database.read(lambda tx: passport.rule_set(tx, hash_))

@@ -35,7 +35,8 @@ def lines(tx: Tx, now: float) -> list[Line]:
     """See operations.Queues.lines."""
     states: dict[str, dict[str, int]] = {}
     for connection, state, number in tx.execute(
-        "SELECT connection, state, count(*) FROM delivery GROUP BY connection, state"
+        "SELECT connection, state, count(*) FROM delivery WHERE state NOT IN ('delivered', 'cancelled')"
+        " GROUP BY connection, state"
     ).fetchall():
         states.setdefault(connection, {})[state] = number
     recent = {

@@ -41,9 +41,20 @@ def _status(answer: Data) -> Iterator[str]:
             yield f"{'':10} waits until {moment(connection['not_before'])}: {connection['because']}"
         if connection["done"]:
             yield f"{'':10} done about {moment(connection['done'])}, at the pace of the last hour"
+    for budget in answer["budgets"]:
+        yield f"budget     {_budget(budget)}"
     for name, states in answer["without_connection"].items():
         yield f"{name:10} {counted(states, STATES)}"
         yield f"{'':10} {no_destination(name)}"
+
+
+def _budget(budget: Data) -> str:
+    """The digest of a credential tells people nothing: whom it holds for, and where, does."""
+    kind, _, where = budget["scope"].partition(":")
+    left = f"{budget['left']} of {budget['limit']} calls left" if budget["limit"] else "its limit is not known"
+    resets = f", all of them again at {moment(budget['resets'])}" if budget["resets"] else ""
+    blocked = f"; none before {moment(budget['blocked'])}" if budget["blocked"] else ""
+    return f"{kind} at {where.rpartition('/')[0] or where}: {left}{resets}{blocked}"
 
 
 def resumed(answer: Data) -> Sequence[str]:
