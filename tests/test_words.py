@@ -75,6 +75,12 @@ def test_one_is_singular(number: int, told: str) -> None:
 
 def test_a_budget_is_told_without_the_digest_of_its_credential() -> None:
     budget = {"scope": "user:getpocket.com/0a1b2c3d4e", "limit": 320, "left": 12, "resets": 0.0, "blocked": 0.0}
-    answer = {"sources": (), "connections": (), "arrivals": {}, "sightings": {}, "without_connection": {}}
+    answer: dict[str, Any] = {
+        "sources": (),
+        "connections": (),
+        "arrivals": {},
+        "sightings": {},
+        "without_connection": {},
+    }
     answer |= {"waiting_for_pages": 0, "budgets": [budget]}
     assert list(running.status(answer))[-1] == "budget     user at getpocket.com: 12 of 320 calls left"
