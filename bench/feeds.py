@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import html
 import json
 import os
 import random
@@ -44,13 +45,18 @@ def document(number: int) -> bytes:
     chance = random.Random(number)
     words = "lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt".split()
 
+    def paragraph(address: str) -> str:
+        """With the markup that posts have."""
+        one, two, three = (" ".join(chance.choices(words, k=chance.randint(8, 22))) for _ in range(3))
+        return f'<p>{one} <a href="{address}" title="{words[0]}">{two}</a>, <em>{words[1]}</em><br/>{three}.</p>'
+
     def entry(n: int) -> str:
-        said = " ".join(chance.choices(words, k=chance.randint(60, 170)))
         address = f"https://site{number}.example/{n}/{'-'.join(chance.choices(words, k=4))}"
+        said = html.escape("".join(paragraph(address) for _ in range(chance.randint(1, 1 + number % 4))))
         return (
             f"<item><title>{' '.join(chance.choices(words, k=8)).title()}</title><link>{address}</link>"
             f"<guid isPermaLink='false'>{number}:{n}</guid><pubDate>Mon, 02 Mar 2026 10:{n:02d}:00 GMT</pubDate>"
-            f"<category>{chance.choice(words)}</category><description>&lt;p&gt;{said}&lt;/p&gt;</description></item>"
+            f"<category>{chance.choice(words)}</category><description>{said}</description></item>"
         )
 
     items = "".join(entry(n) for n in range(ENTRIES))
@@ -234,6 +240,42 @@ async def bridge(site: Site, folder: Path, rounds: int) -> None:
     await net.close()
 
 
+async def remembering(site: Site, folder: Path) -> None:
+    """All feeds have been polled before, as their states in the database say; one round of 304."""
+    from bridge.net import Net
+    from bridge.ports import Subscription
+    from bridge.sources.feeds.source import Feeds, Registry
+    from bridge.sources.feeds.state import FeedState
+    from bridge.store.core import Store
+
+    store = await Store.open(folder / "bridge.db", time.time)
+    net = Net(allow_nets=["127.0.0.0/8"])
+    long_ago = time.time() - 100_000
+    for start in range(0, site.feeds, 1000):
+        urls = site.urls()[start : start + 1000]
+        new = [
+            Subscription(account="me", url=url, name=f"feed-{start + n}", options="{}") for n, url in enumerate(urls)
+        ]
+        await store.subscribe(new)
+        tags = {"etag": '"0"', "body": "0" * 64, "started": True, "polled": long_ago}
+        rows = [(f"feed:{url}", FeedState(validated=url, **tags).text) for url in urls]
+        rows += [(f"follow:me:{url}", json.dumps({"taken": time.time() + 10})) for url in urls]
+        sql = "INSERT INTO progress (scope, value) VALUES (?, ?)"
+        await store._database.write(lambda tx, rows=rows: tx.executemany(sql, rows).rowcount)
+    registry = Registry(store)
+    await registry.restore()
+    feeds = Feeds(store, net, registry, clock=time.time, chance=random.random)
+    watch = Stopwatch(site.feeds)
+    running = asyncio.create_task(feeds.run())
+    while not await _all_polled(store, feeds, long_ago + 1):
+        await asyncio.sleep(0.2)
+    watch.tell("304")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await store.close()
+    await net.close()
+
+
 async def _all_polled(store: object, feeds: object, since: float) -> bool:
     """As the database has it, so that nothing counts that is not kept."""
     sql = "SELECT count(*) FROM progress WHERE scope LIKE 'feed:%' AND json_extract(value, '$.polled') < ?"
@@ -270,7 +312,7 @@ sys.path.insert(0, {root!r})
 import subprocess
 from bench.feeds import Site, Stopwatch
 site, rounds = Site(*{site!r}), {rounds}
-command = [sys.executable, "-m", "feed2exec", "--config", {folder!r}, "--database", {folder!r} + "/feeds.db"]
+command = [sys.executable, "-m", "feed2exec", "--config", {folder!r} + "/config", "--database", {folder!r} + "/feeds.db"]
 for number, url in enumerate(site.urls()):
     subprocess.run([*command, "add", str(number), url, "--output", "feed2exec.plugins.null"], check=True, capture_output=True)
 for name in ("first", "304"):
@@ -388,25 +430,16 @@ def _cpu(rounds: list[Round]) -> float:
     return statistics.median(one.cpu / one.feeds for one in rounds)
 
 
-def flat() -> None:
-    """The same process, with a hundred times as many feeds, after a first poll (of small documents) and one of 304s."""
+def flat(many: int) -> None:
+    """The same process with a hundred times as many feeds, followed by hand, after a poll that changed nothing."""
     told = []
-    for feeds in (100, 10_000):
+    for feeds in (many // 100, many):
         with published(1, 1) as site:
-            command = [
-                sys.executable,
-                "-m",
-                "bench.feeds",
-                "--poll",
-                json.dumps([site.port, feeds, 250]),
-                "--rounds",
-                "3",
-                "--small",
-            ]
-            told.append(measured(command, 3)["304"][-1].memory)
-    print(
-        f"memory of the process at 100 feeds {told[0]:.0f} MB, at 10,000 {told[1]:.0f} MB: {told[1] / told[0]:.2f} times"
-    )
+            asked = json.dumps([site.port, feeds, 250])
+            command = [sys.executable, "-m", "bench.feeds", "--remember", asked]
+            told.append(measured(command, 1)["304"][-1].memory)
+            print(f"{feeds} feeds: {told[-1]:.0f} MB", flush=True)
+    print(f"a hundred times as many feeds take {told[1] / told[0]:.2f} times the memory")
 
 
 def main() -> None:
@@ -415,8 +448,8 @@ def main() -> None:
     parser.add_argument("--hosts", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=5, help="1 first, 1 with the same body, all between with 304")
     parser.add_argument("--peers", default="", metavar="PYTHON")
-    parser.add_argument("--flat", action="store_true")
-    for hidden in ("--serve", "--poll"):
+    parser.add_argument("--flat", type=int, nargs="?", const=10_000, default=0, metavar="FEEDS")
+    for hidden in ("--serve", "--poll", "--remember"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
@@ -427,8 +460,11 @@ def main() -> None:
         loop = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         with tempfile.TemporaryDirectory(prefix="bench-") as folder, loop as runner:
             runner.run(bridge(Site(*json.loads(given.poll)), Path(folder), given.rounds))
+    elif given.remember:
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            asyncio.run(remembering(Site(*json.loads(given.remember)), Path(folder)))
     elif given.flat:
-        flat()
+        flat(given.flat)
     else:
         print("| | poll | feeds | feeds/s | CPU ms a feed | MB |\n|---|---|---|---|---|---|")
         with published(given.feeds, given.hosts) as site:
