@@ -240,6 +240,9 @@ async def bridge(site: Site, folder: Path, rounds: int) -> None:
     await net.close()
 
 
+KEEP = "INSERT INTO progress (scope, value) VALUES (?, ?)"
+
+
 async def remembering(site: Site, folder: Path) -> None:
     """All feeds have been polled before, as their states in the database say; one round of 304."""
     from bridge.net import Net
@@ -260,8 +263,7 @@ async def remembering(site: Site, folder: Path) -> None:
         tags = {"etag": '"0"', "body": "0" * 64, "started": True, "polled": long_ago}
         rows = [(f"feed:{url}", FeedState(validated=url, **tags).text) for url in urls]
         rows += [(f"follow:me:{url}", json.dumps({"taken": time.time() + 10})) for url in urls]
-        sql = "INSERT INTO progress (scope, value) VALUES (?, ?)"
-        await store._database.write(lambda tx, rows=rows: tx.executemany(sql, rows).rowcount)
+        await store._database.write(lambda tx, rows=rows: tx.executemany(KEEP, rows).rowcount)
     registry = Registry(store)
     await registry.restore()
     feeds = Feeds(store, net, registry, clock=time.time, chance=random.random)

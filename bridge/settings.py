@@ -48,7 +48,8 @@ class Settings(BaseSettings):
         default="line", description="How the bot tells what became of a message: line, reaction or silent."
     )
     public_url: str = Field(
-        default="", description="Where the internet reaches this server; Telegram then brings its updates."
+        default="",
+        description="Where the internet reaches this server; Telegram and feeds' hubs then bring what is new.",
     )
     telegram_allow: Annotated[Mapping[int, str], NoDecode] = Field(
         default_factory=dict,

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from bridge.errors import ConfigError, Conflict, InvalidArrival
@@ -24,6 +25,9 @@ _WITH_PASSWORD = re.compile(r"[a-zA-Z]+:[/\\]*[^/\\?#]*@")
 _KEPT = ("tags", "interval", "to", "categories", "at_once", "per_day")
 
 
+_NO_SECRETS: Mapping[str, str] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Follower:
     """Somebody who follows a feed. `since`: when it was added by hand, 0 when it stands in the rule file.
@@ -34,7 +38,7 @@ class Follower:
     feed: Feed
     account: str = OWNER
     since: float = 0.0
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: Mapping[str, str] = field(default_factory=lambda: _NO_SECRETS, repr=False)
 
     @property
     def in_file(self) -> bool:
@@ -94,8 +98,7 @@ class Registry:
         self._by_hand: tuple[Follower, ...] = ()
         self._restored = hash(())
         self._followers: tuple[Follower, ...] = ()
-        self._places: Mapping[tuple[str, str], Follower] = {}
-        self._spellings: Mapping[str, str] = {}
+        self._places: Mapping[str, Sequence[Follower]] = {}
         self._arrange()
 
     def __iter__(self) -> Iterator[Follower]:
@@ -129,11 +132,11 @@ class Registry:
 
     def following(self, account: str, url: str) -> Follower | None:
         """Who of the account follows this address already."""
-        return self._places.get((account, _canonical(url)))
+        return next((one for one in self._places.get(_canonical(url), ()) if one.account == account), None)
 
     def spelling(self, url: str) -> str:
         """The address as others who follow it have written it: it is polled once for all."""
-        return self._spellings.get(_canonical(url), url)
+        return next((one.feed.url for one in self._places.get(_canonical(url), ())), url)
 
     def free_name(self, account: str, title: str, url: str) -> str:
         """A short name that none of the account's feeds has: made of the title, or of the host."""
@@ -169,8 +172,11 @@ class Registry:
             names[one.account].add(name.lower())
             followers.append(one if name == one.feed.name else replace(one, feed=replace(one.feed, name=name)))
         self._followers = tuple(followers)
-        self._places = {(one.account, canonical(one.feed.url)): one for one in followers}
-        self._spellings = {canonical(one.feed.url): one.feed.url for one in reversed(followers)}
+        places: defaultdict[str, list[Follower]] = defaultdict(list)
+        for one in followers:
+            place = canonical(one.feed.url)
+            places[one.feed.url if place == one.feed.url else place].append(one)  # one text, not two that are equal
+        self._places = {place: tuple(found) for place, found in places.items()}
         channels: defaultdict[str, list[Follower]] = defaultdict(list)
         for one in self._followers:
             channels[one.channel].append(one)
@@ -213,5 +219,7 @@ def _follower(kept: Subscription) -> Follower:
     said: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in options.items() if key in _KEPT
     }
-    feed = Feed(url=kept.url, name=kept.name, start=start_of(options.get("start", "none")), **said)
+    if start := options.get("start"):
+        said["start"] = start_of(start)
+    feed = Feed(url=kept.url, name=kept.name, **said)
     return Follower(feed=feed, account=kept.account, since=kept.since)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import sys
 from collections import deque
 from collections.abc import Collection
 
@@ -27,7 +28,7 @@ class Schedule:
         """The next poll; one that was planned before is forgotten."""
         number = next(self._numbers)
         self._planned[name] = number
-        heapq.heappush(self._due, (due, number, name, host))
+        heapq.heappush(self._due, (due, number, name, sys.intern(host)))
 
     def forget(self, names: Collection[str]) -> None:
         for name in names:
