@@ -562,6 +562,11 @@ class Subscriptions(Protocol):
         """All of them or none. Raises Conflict when an account has an address or a name already."""
         ...
 
+    async def resubscribe(self, changed: Subscription) -> None:
+        """Another name or other options for an address that the account follows. Raises Conflict when it does not, or
+        when another of its feeds has the name."""
+        ...
+
     async def unsubscribe(self, account: str, url: str) -> int | None:
         """What waits of it for later is given up. Answers how many arrivals that were, None for no such feed."""
         ...

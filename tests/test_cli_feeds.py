@@ -97,6 +97,10 @@ def test_the_list_names_what_stands_in_the_file_and_remove_tells_its_line(run: R
     listed = run("feeds", "list").output
     assert "rules.yaml:2" in listed
     assert f"{site}/feed  to reading" in listed
+    changed = run("feeds", "change", "news", "--name", "mine", "-g", "paper", "--per-day", "5", "-t", "reading")
+    assert changed.output == f"changed: mine, {site}/feed, every 2 h #paper  to reading, at most 5 a day\n"
+    assert run("feeds", "change", "mine", "--name", "news").exit_code == 0
+    assert run("feeds", "change", "lines", "--name", "x").exit_code == 2
     refused = run("feeds", "remove", "lines")
     assert (refused.exit_code, "line 2 of rules.yaml" in refused.output) == (2, True)
     assert run("feeds", "remove", "news").output == f"news is not followed any more ({site}/feed)\n"

@@ -88,6 +88,24 @@ def feeds_add(
         sys.exit(1)
 
 
+@feeds.command(name="change")
+@click.argument("what", metavar="NAME|URL")
+@click.option("-m", "--name", default=None, help="Another name.")
+@click.option("-g", "--tag", "tags", multiple=True, help="Other tags for every link, instead of those it has.")
+@click.option("-i", "--interval", default=None, help="How often to look: 30m, 2h, 1d.")
+@click.option("-t", "--to", multiple=True, help="Other destinations, instead of those it has.")
+@click.option("--at-once", type=click.IntRange(0, 10**6), default=None, help="Most entries at one poll; 0: as usual.")
+@click.option("--per-day", type=click.IntRange(0, 10**6), default=None, help="Most entries in a day; 0: no limit.")
+@click.option("--categories/--no-categories", default=None, help="Whether its categories become tags.")
+@whose
+@as_json
+def feeds_change(*, what: str, tags: tuple[str, ...], to: tuple[str, ...], as_json: bool, **wishes: object) -> None:
+    """Change the name or the wishes of a feed that was added by hand. It goes on where it was."""
+    asked = {"what": typed_address(what), **wishes}
+    named = {key: list(values) for key, values in (("tags", tags), ("to", to)) if values}
+    show(ask("feeds-change", asked | named), words.changed, as_json=as_json)
+
+
 @feeds.command(name="remove")
 @click.argument("what", metavar="NAME|URL")
 @whose

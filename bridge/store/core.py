@@ -369,6 +369,9 @@ class Store:
         now = self._clock()
         await self._database.write(lambda tx: subscriptions.add(tx, new, now))
 
+    async def resubscribe(self, changed: Subscription) -> None:
+        await self._database.write(lambda tx: subscriptions.change(tx, changed))
+
     async def unsubscribe(self, account: str, url: str) -> int | None:
         now = self._clock()
         return await self._database.write(lambda tx: subscriptions.remove(tx, account, url, now))

@@ -31,6 +31,19 @@ def add(tx: Tx, new: Sequence[Subscription], now: float) -> None:
             raise Conflict(f"{one.account} has a feed of that address or name already: {one.name}, {one.url}")
 
 
+def change(tx: Tx, changed: Subscription) -> None:
+    """What waits goes with the name. Raises Conflict when there is no such feed, or when another one has the name."""
+    account, url, name = changed.account, changed.url, changed.name
+    others = "SELECT count(*) FROM subscription WHERE account = ? AND name = ? AND url <> ?"
+    old = tx.execute("SELECT name FROM subscription WHERE account = ? AND url = ?", (account, url)).fetchone()
+    if old is None or tx.execute(others, (account, name, url)).fetchone()[0]:
+        raise Conflict(f"{account} has another feed called {name}, or none at {url}")
+    sql = "UPDATE subscription SET name = ?, options = ? WHERE account = ? AND url = ?"
+    tx.execute(sql, (name, changed.options, account, url))
+    waiting = "UPDATE arrival SET channel = ? WHERE state = 'new' AND source = 'feed' AND account = ? AND channel = ?"
+    tx.execute(waiting, (name, account, old[0]))
+
+
 def remove(tx: Tx, account: str, url: str, now: float) -> int | None:
     """What waits for a later day is given up. Answers how many entries that were, None when there is no such feed."""
     sql = "DELETE FROM subscription WHERE account = ? AND url = ? RETURNING name"

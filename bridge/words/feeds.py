@@ -91,6 +91,13 @@ def _entries(entries: Sequence[Data]) -> Iterator[str]:
         yield f"    {when}{entry['title'] or entry['url'] or 'an entry without title and address'}"
 
 
+def changed(answer: Data) -> Sequence[str]:
+    limits = [f"{answer[key]} {words}" for key, words in (("at_once", "at once"), ("per_day", "a day")) if answer[key]]
+    most = f", at most {' and '.join(limits)}" if limits else ""
+    wishes = f"every {_span(answer['interval'])}{hashtags(answer['tags'])}{_to(answer)}{most}"
+    return [f"{green('changed')}: {answer['name']}, {answer['url']}, {wishes}"]
+
+
 def removed(answer: Data) -> Sequence[str]:
     given_up = answer["given_up"]
     waited = f"; {how_many(given_up, 'entry', 'entries')} that waited will not come" if given_up else ""

@@ -11,7 +11,7 @@ import pytest
 
 from bridge.errors import Conflict, StoreError
 from bridge.link import Sighting
-from bridge.ports import OWNER, Arrival, Cursor, Key, Read
+from bridge.ports import OWNER, Arrival, Cursor, Key, Read, Subscription
 from bridge.rules import Decision
 from bridge.store.core import Store
 from bridge.store.sqlite import Database, Tx
@@ -173,3 +173,26 @@ async def test_cursors_move_together_and_those_that_were_moved_meanwhile_stay(st
     assert await store.cursors(["a", "b", "c", "d"]) == {"a": "2", "b": "1", "c": "1"}
     assert await store.cursors([]) == {}
     assert await store.cursors(["a", *map(str, range(2000))]) == {"a": "2"}
+
+
+def followed(url: str, name: str, account: str = OWNER) -> Subscription:
+    return Subscription(account=account, url=url, name=name, options="{}")
+
+
+async def test_of_feeds_that_are_followed_together_all_are_kept_or_none(store: Store) -> None:
+    await store.subscribe([followed("https://a.example/", "a"), followed("https://a.example/", "a", "bob")])
+    for taken in (followed("https://a.example/", "other"), followed("https://c.example/", "a")):
+        with pytest.raises(Conflict):
+            await store.subscribe([followed("https://b.example/", "b"), taken])
+    assert [(one.account, one.name) for one in await store.subscriptions()] == [("me", "a"), ("bob", "a")]
+    with pytest.raises(Conflict):
+        await store.resubscribe(followed("https://b.example/", "b"))
+    assert await store.unsubscribe("bob", "https://a.example/") == 0
+    assert await store.unsubscribe("bob", "https://a.example/") is None
+
+
+async def test_cursors_beside_one_move_with_it_or_not_at_all(store: Store) -> None:
+    await store.put([], cursor=Cursor("s", "1", (Cursor("beside", "one"),)))
+    with pytest.raises(Conflict):
+        await store.put([], cursor=Cursor("s", "3", (Cursor("beside", "three"),)), expect="2")
+    assert (await store.cursor("s"), await store.cursor("beside")) == ("1", "one")

@@ -286,6 +286,27 @@ async def test_a_feed_that_is_removed_and_added_again_begins_again_and_repeats_n
     assert await desk.arrived() == ["Entry 3", "Entry 5", "Entry 6"]
 
 
+async def test_a_feed_that_is_changed_goes_on_where_it_was(desk: Desk) -> None:
+    await desk.add(start="all", at_once=1)
+    desk.site.put(rss(item(1)), path="/other")
+    await desk.add("/other", name="other")
+    answer = await desk.ask(
+        "feeds-change", what="news", name="ann", tags=["x"], interval="2h", at_once=9, categories=False
+    )
+    assert (answer["name"], answer["tags"], answer["interval"], answer["at_once"]) == ("ann", ["x"], 7200.0, 9)
+    assert words.changed(answer)[0].endswith("every 2 h #x, at most 9 at once")
+    desk.site.put(rss(item(4), item(3), item(2), item(1)))
+    desk.clock.move(3 * 3600)
+    await desk.poll()
+    assert await desk.arrived() == ["Entry 1", "Entry 2", "Entry 3", "Entry 4"]
+    assert {arrival.channel for arrival in await desk.arrivals()} >= {"ann"}
+    with pytest.raises(ConfigError, match="choose another name"):
+        await desk.ask("feeds-change", what="ann", name="Other")
+    await desk.open(line(desk.site.url(), name="lines"))
+    with pytest.raises(ConfigError, match="line 7 of rules.yaml"):
+        await desk.ask("feeds-change", what="lines", name="x")
+
+
 async def test_a_feed_that_is_not_there_is_told_with_what_was_meant(desk: Desk) -> None:
     await desk.add(name="hacker-news")
     with pytest.raises(ConfigError, match="no feed “hacker-new”; there are: hacker-news"):

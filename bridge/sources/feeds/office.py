@@ -56,6 +56,7 @@ class Office:
         return {
             "feeds": self.list,
             "feeds-add": self.add,
+            "feeds-change": self.change,
             "feeds-remove": self.remove,
             "feeds-release": self.release,
             "feeds-doctor": self.doctor,
@@ -183,6 +184,44 @@ class Office:
             if document.complete:
                 await self._feeds.begin(channel, there.answer, document)
         return answer
+
+    async def change(
+        self,
+        what: str,
+        account: str = OWNER,
+        *,
+        name: str | None = None,
+        tags: Sequence[str] | None = None,
+        interval: str | None = None,
+        to: Sequence[str] | None = None,
+        at_once: int | None = None,
+        per_day: int | None = None,
+        categories: bool | None = None,
+    ) -> Plain:
+        """Another name or other wishes, of which None stays as it is. The feed goes on where it was.
+
+        Raises ConfigError for one of the file, with its line.
+        """
+        follower = self._registry.find(account, what)
+        if follower.in_file:
+            raise ConfigError(
+                f"“{follower.feed.name}” is written in line {follower.feed.line} of {self._file}: change it there"
+            )
+        wishes: dict[str, Any] = {
+            "name": tidy(name) if name else None,
+            "tags": None if tags is None else tidy_tags(tags),
+            "interval": interval_of(interval) if interval else None,
+            "to": None if to is None else self._sent(to),
+            "at_once": at_once,
+            "per_day": per_day,
+            "categories": categories,
+        }
+        feed = replace(follower.feed, **{key: wish for key, wish in wishes.items() if wish is not None})
+        check(feed)
+        if any(feed.name.lower() == one.feed.name.lower() for one in self._registry.of(account) if one != follower):
+            raise ConfigError(f"there is a feed “{feed.name[:60]}” already; choose another name")
+        await self._registry.change(follower, feed)
+        return self._written(self._registry.find(account, feed.url))
 
     async def remove(self, what: str, account: str = OWNER) -> Plain:
         """By name or address. Raises ConfigError for one of the file, with the line to delete."""

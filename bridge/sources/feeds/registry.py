@@ -153,6 +153,15 @@ class Registry:
             raise ConfigError(str(error)) from None
         await self.restore()
 
+    async def change(self, follower: Follower, feed: Feed) -> None:
+        """It goes on where it is, with another name or other wishes. Raises ConfigError when the name is taken."""
+        changed = Subscription(account=follower.account, url=feed.url, name=feed.name, options=_options(feed))
+        try:
+            await self._subscriptions.resubscribe(changed)
+        except Conflict as error:
+            raise ConfigError(str(error)) from None
+        await self.restore()
+
     async def remove(self, follower: Follower) -> int:
         """Answers how many of its entries waited, and are given up. It is polled no more, unless others follow it."""
         given_up = await self._subscriptions.unsubscribe(follower.account, follower.feed.url)
