@@ -76,7 +76,7 @@ def errand(about: int, *, number: int = 0, account: str = OWNER) -> Errand:
 
 async def eventually(true: Callable[[], Awaitable[bool]]) -> None:
     """Waits for something that other tasks bring about."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while not await true():
             await asyncio.sleep(0.01)
 

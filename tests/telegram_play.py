@@ -1,6 +1,7 @@
 """A conversation with the bot, played against a whole bridge and a Bot API server with Telegram's rules.
 
-python -m tests.telegram_play          # prints it as a transcript
+python -m tests.telegram_play            # prints it as a transcript
+python -m tests.telegram_play --write    # writes it into docs/telegram.md, and its beginning into README.md
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import html
 import re
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -197,5 +199,36 @@ def plain(text: str) -> str:
     return html.unescape(re.sub("<[^>]+>", "", text))
 
 
+def beginning(played: str, turns: int = 4) -> str:
+    """The first few turns of the person who writes."""
+    lines = played.splitlines(keepends=True)
+    hers = [number for number, line in enumerate(lines) if line.startswith("Ann")]
+    return "".join(lines[: hers[turns]])
+
+
+def shown(document: Path) -> str:
+    """The transcript as it stands in a document."""
+    return _MARKED.split(document.read_text("utf-8"))[2]
+
+
+def write(document: Path, played: str) -> None:
+    before, mark, _, end, after = _MARKED.split(document.read_text("utf-8"))[:5]
+    document.write_text(f"{before}{mark}{played}{end}{after}", "utf-8")
+
+
+ROOT = Path(__file__).resolve().parents[1]
+README, DOCUMENT = ROOT / "README.md", ROOT / "docs" / "telegram.md"
+_MARKED = re.compile(r"(<!-- the play -->\n```\n)(.*?)(```\n)", re.DOTALL)
+
+
+def main() -> None:
+    played = asyncio.run(transcript())
+    if sys.argv[1:] == ["--write"]:
+        write(DOCUMENT, played)
+        write(README, beginning(played))
+    else:
+        print(played, end="")
+
+
 if __name__ == "__main__":
-    print(asyncio.run(transcript()), end="")
+    main()
