@@ -56,7 +56,8 @@ def _findings() -> Iterator[Finding]:
     yield from _permissions(settings.data)
     yield _disk(settings.data)
     database = settings.data / DATABASE
-    trouble = _database(database) if database.exists() or (settings.data / "ballast").exists() else None
+    there = database.exists() or (settings.data / "ballast").exists()
+    trouble = _database(database, running=control.runs(settings.data)) if there else None
     if trouble:
         yield trouble
         return
@@ -110,10 +111,11 @@ def _disk(data: Path) -> Finding:
     return _ok(words)
 
 
-def _database(path: Path) -> Finding | None:
-    """What is wrong with the file; None when it is whole."""
+def _database(path: Path, *, running: bool) -> Finding | None:
+    """What is wrong with the file; None when it is whole. A log that is being written to cannot be looked at."""
     try:
-        soundness.refuse_unsound(path, path.with_name("ballast"))
+        if not running:
+            soundness.refuse_unsound(path, path.with_name("ballast"))
         with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             if faults := soundness.structure_faults(connection, thorough=True):
                 return _wrong(f"{path} is damaged: {faults[0]}", "pocket-bridge restore FILE brings back a backup")

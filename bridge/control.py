@@ -62,6 +62,18 @@ def own(data: Path) -> Iterator[None]:
         yield
 
 
+def runs(data: Path) -> bool:
+    """Whether some process owns the folder. Changes nothing."""
+    try:
+        with (data / LOCK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
 def _close_to_others(data: Path) -> None:
     """A folder that was made by hand; not one that is another's or, like /tmp, everybody's."""
     found = data.stat()

@@ -72,3 +72,10 @@ def test_a_second_process_is_refused_and_told_who_runs(tmp_path: Path) -> None:
 def test_a_new_data_folder_is_for_its_owner_only(tmp_path: Path) -> None:
     with control.own(tmp_path / "data"):
         assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+
+def test_it_can_be_told_whether_a_process_owns_the_folder(tmp_path: Path) -> None:
+    assert not control.runs(tmp_path)
+    with control.own(tmp_path):
+        assert control.runs(tmp_path)
+    assert not control.runs(tmp_path)

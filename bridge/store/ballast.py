@@ -26,6 +26,10 @@ class Reserve(Protocol):
         """Whether it is there (again), with some room beside it."""
         ...
 
+    def rest(self) -> None:
+        """Nobody writes any more: the room is everybody's until the next start."""
+        ...
+
 
 class Ballast:
     """A file beside the database."""
@@ -50,6 +54,12 @@ class Ballast:
         if free < self._margin:
             self.release()
         return free >= self._margin
+
+    def rest(self) -> None:
+        """The empty file stays: it tells that there was a database here."""
+        with contextlib.suppress(OSError):
+            if self._path.exists():
+                os.truncate(self._path, 0)
 
     def _make(self) -> None:
         aside = self._path.with_suffix(".new")

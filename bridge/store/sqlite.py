@@ -81,13 +81,12 @@ class Database:
         soundness.refuse_unsound(path, ballast)
         self._path = path
         self._reserve = reserve or Ballast(ballast)
-        self._full = False
         self._probe_at = 0.0
         self._waiting: deque[_Waiting] = deque()
         self._wake = threading.Event()
         self._closing = False
         self._writer = _connect(path)
-        self._reserve.refill()
+        self._full = not self._reserve.refill()
         self._reader = _connect_reader(path)
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
@@ -166,6 +165,7 @@ class Database:
         await asyncio.to_thread(self._readers.shutdown)
         self._reader.close()
         self._writer.close()
+        self._reserve.rest()
 
     def _work(self) -> None:
         while True:

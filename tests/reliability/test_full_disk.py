@@ -40,6 +40,8 @@ class Nothing:
     def refill(self) -> bool:
         return True
 
+    def rest(self) -> None: ...
+
 
 class Pages:
     """A reserve of pages: SQLite lets the file grow to a limit, and by some more when it is given up."""
@@ -63,6 +65,8 @@ class Pages:
 
     def refill(self) -> bool:
         return self.connection is None
+
+    def rest(self) -> None: ...
 
     def make_room(self) -> None:
         assert self.connection
@@ -170,6 +174,31 @@ async def test_control_without_a_reserve_of_pages_some_are_forgotten(tmp_path: P
         await take_the_rest(store)
         assert await settle(store, sent, clock) < SENT
         reserve.make_room()
+
+
+class Gone(Nothing):
+    """A reserve that cannot be made."""
+
+    def refill(self) -> bool:
+        return False
+
+
+async def test_a_disk_that_is_full_at_the_start_is_known_before_anything_is_sent(tmp_path: Path, clock: Clock) -> None:
+    async with opened(tmp_path, clock, Nothing()) as store:
+        await sent_but_not_settled(store)
+    async with opened(tmp_path, clock, Gone()) as store:
+        assert store.full
+        clock.move(3600)
+        assert await store.lease(Terms(connection="there", batch=SENT, idempotent=True)) == []
+        with pytest.raises(Full):
+            await store.put([Arrival(source="hook", key=Key("s", "1"), raw="x")])
+
+
+async def test_the_room_is_everybodys_while_nothing_runs(tmp_path: Path, clock: Clock) -> None:
+    store = await Store.open(tmp_path / "bridge.db", clock)
+    assert (tmp_path / "ballast").stat().st_size == 16 * MIB
+    await store.close()
+    assert (tmp_path / "ballast").stat().st_size == 0
 
 
 # -- on a file system that is full ---------------------------------------------------------------------------------
