@@ -27,7 +27,8 @@ class Page:
 
     def to_wire(self) -> dict[str, Any]:
         """As JSON holds it, without what is unknown."""
-        return {name: value for name, value in asdict(self).items() if value not in ("", None, 0.0) or name == "words"}
+        told = asdict(self) | {"published": self.published or None}
+        return {name: value for name, value in told.items() if value is not None and value != ""}
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> Page:
