@@ -28,7 +28,6 @@ def metrics(store: Store, clock: Clock) -> Metrics:
 
 async def test_it_counts_what_came_what_waits_and_what_was_tried(store: Store, clock: Clock) -> None:
     measure = metrics(store, clock)
-    await measure()
     await take(store, *urls(3), source="hook")
     await send(store, clock, Dead("never"))
     await take(store, "nothing", source="hook", state="parked")
@@ -109,3 +108,13 @@ async def test_who_may_ask(host: str, headers: dict[str, Any], status: int) -> N
     assert ("bridge_up" in answer.text) == (status == 200)
     if status == 200:
         assert answer.headers["content-type"] == CONTENT_TYPE
+
+
+async def test_attempts_are_counted_once_from_the_start_on(store: Store, clock: Clock) -> None:
+    measure = metrics(store, clock)
+    for number in range(3):
+        await take(store, f"https://a.example/{number}")
+        await send(store, clock)
+        clock.move(FRESH_SECONDS)
+        line = f'bridge_attempts_total{{connection="there",outcome="delivered"}} {number + 1}'
+        assert line in (await measure()).splitlines()

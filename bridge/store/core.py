@@ -97,12 +97,14 @@ class Store:
             await database.write(search.prepare)
             while await database.write(links.renew):
                 continue
+            store = cls(database, clock)
+            await store.upkeep.start()
         except BaseException as error:
             await database.close()
             if isinstance(error.__cause__, sqlite3.DatabaseError) and not isinstance(error, Full):
                 raise Unusable(f"{path} cannot be used: {error}. {soundness.advice(path)}") from error
             raise
-        return cls(database, clock)
+        return store
 
     @property
     def alive(self) -> bool:

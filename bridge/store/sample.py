@@ -17,11 +17,15 @@ _SQL_TRIED = """
 
 
 class Meter:
-    """Attempts are counted from the first sample on, each once: what is purged stays counted."""
+    """Attempts are counted from `begin` on, each once: what is purged stays counted."""
 
     def __init__(self) -> None:
-        self._last: int | None = None
+        self._last = 0
         self._tried: Counter[tuple[str, str]] = Counter()
+
+    def begin(self, tx: Tx) -> None:
+        """What was tried before is not counted."""
+        self._last = _last_attempt(tx)
 
     def sample(self, tx: Tx, now: float) -> dict[str, Any]:
         """See operations.Books.sample."""
@@ -46,9 +50,11 @@ class Meter:
         }
 
     def _count(self, tx: Tx) -> None:
-        [last] = tx.execute("SELECT coalesce(max(id), 0) FROM attempt").fetchone()
-        for connection, outcome, number in (
-            tx.execute(_SQL_TRIED, (self._last,)).fetchall() if self._last is not None else ()
-        ):
+        last = _last_attempt(tx)
+        for connection, outcome, number in tx.execute(_SQL_TRIED, (self._last,)).fetchall():
             self._tried[connection, outcome] += number
         self._last = last
+
+
+def _last_attempt(tx: Tx) -> int:
+    return int(tx.execute("SELECT coalesce(max(id), 0) FROM attempt").fetchone()[0])

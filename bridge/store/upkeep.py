@@ -26,6 +26,10 @@ class Upkeep:
         self._meter = Meter()
         self.noticed = Bell()
 
+    async def start(self) -> None:
+        """Attempts are counted from now on."""
+        await self._database.read(self._meter.begin)
+
     # -- queues --------------------------------------------------------------------------------------------------
 
     async def lines(self) -> Sequence[Line]:
