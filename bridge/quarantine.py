@@ -10,6 +10,7 @@ import contextlib
 import functools
 import importlib
 import json
+import logging
 import resource
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,8 @@ from bridge import rules
 from bridge.intake import Reader, read_one
 from bridge.ports import Arrival, Key
 from bridge.rules import Occasion, RuleFile
+
+log = logging.getLogger(__name__)
 
 TRIAL_SECONDS = 60.0
 """For all of them. A reader that takes longer has stopped for good."""
@@ -48,7 +51,12 @@ class Quarantine:
         found: dict[int, str] = {}
         left = list(groups)
         while left:
-            begun, ending = await self._try(left, rule_file)
+            try:
+                begun, ending = await self._try(left, rule_file)
+            except OSError as error:
+                # Nobody can be asked: the line must not stop for that.
+                log.warning("no child process could be started (%s): what was interrupted is read as ever", error)
+                return found
             if not ending or begun is None:
                 return found
             found[begun] = ending
