@@ -224,7 +224,7 @@ async def bridge(site: Site, folder: Path, rounds: int) -> None:
         begun, watch = clock(), Stopwatch(site.feeds)
         running = asyncio.create_task(feeds.run())
         while not await _all_polled(store, feeds, begun):
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.02)
         watch.tell(name)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
@@ -270,7 +270,7 @@ async def remembering(site: Site, folder: Path) -> None:
     watch = Stopwatch(site.feeds)
     running = asyncio.create_task(feeds.run())
     while not await _all_polled(store, feeds, long_ago + 1):
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.02)
     watch.tell("304")
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -279,7 +279,10 @@ async def remembering(site: Site, folder: Path) -> None:
 
 
 async def _all_polled(store: object, feeds: object, since: float) -> bool:
-    """As the database has it, so that nothing counts that is not kept."""
+    """First as the schedule has it, which costs nothing; then as the database has it: nothing counts that is not kept."""
+    schedule = feeds._schedule  # type: ignore[attr-defined]
+    if schedule._running or schedule._lines or len(schedule.names) < len(feeds.registry.channels) or len(feeds._moves):  # type: ignore[attr-defined]
+        return False
     sql = "SELECT count(*) FROM progress WHERE scope LIKE 'feed:%' AND json_extract(value, '$.polled') < ?"
     read = store._database.read  # type: ignore[attr-defined]
     [(total,)] = await read(lambda tx: tx.execute("SELECT count(*) FROM progress WHERE scope LIKE 'feed:%'").fetchall())
@@ -315,8 +318,8 @@ import subprocess
 from bench.feeds import Site, Stopwatch
 site, rounds = Site(*{site!r}), {rounds}
 command = [sys.executable, "-m", "feed2exec", "--config", {folder!r} + "/config", "--database", {folder!r} + "/feeds.db"]
-for number, url in enumerate(site.urls()):
-    subprocess.run([*command, "add", str(number), url, "--output", "feed2exec.plugins.null"], check=True, capture_output=True)
+feeds = [f"[{{number}}]\\nurl = {{url}}\\noutput = feed2exec.plugins.null\\n" for number, url in enumerate(site.urls())]
+open({folder!r} + "/config", "w").write("\\n".join(feeds))
 for name in ("first", "304"):
     watch = Stopwatch(site.feeds)
     subprocess.run([*command, "fetch"], check=True, capture_output=True)

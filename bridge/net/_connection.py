@@ -68,6 +68,9 @@ class Connection(asyncio.Protocol):
         except BaseException:
             transport.abort()
             raise
+        finally:
+            self._answer = None  # whose body may be large, while the connection waits for the next request
+            answer.release()
         self._stays = answer.leaves_open
         return reply
 
@@ -146,6 +149,11 @@ class _Answer:
             self._fail(FetchError("the connection broke off" if broken else "the answer was cut off", sent=True))
         else:
             self._finish()
+
+    def release(self) -> None:
+        """It is over. The parser and this know each other: without a word they would stay until they are found."""
+        del self._parser
+        self._body = None
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._over:

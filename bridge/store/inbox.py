@@ -141,9 +141,12 @@ def move(tx: Tx, moves: Sequence[tuple[Cursor, str | None]]) -> AbstractSet[str]
     """See ports.ManyCursors.move."""
     others: set[str] = set()
     for cursor, expect in moves:
-        if progress(tx, cursor.scope) == expect:
+        sql = "UPDATE progress SET value = ? WHERE scope = ? AND value = ?"
+        if expect is not None and not cursor.beside:
+            moved = tx.execute(sql, (cursor.value, cursor.scope, expect)).rowcount == 1
+        elif moved := progress(tx, cursor.scope) == expect:
             _move(tx, cursor, None)
-        else:
+        if not moved:
             others.add(cursor.scope)
     return others
 

@@ -135,3 +135,56 @@ def test_those_that_come_next_are_the_first_of_every_line() -> None:
         schedule.plan(f"b{number}", "b.example", 0.0)
     assert schedule.start(1.0) == ["a0"]
     assert schedule.next(4) == ["a1", "b0", "a2", "b1"]
+
+
+# -- one that takes its time ------------------------------------------------------------------------------------------
+
+
+async def test_a_server_that_sends_a_byte_now_and_then_holds_its_own_place_and_no_other(world: World) -> None:
+    dripped = 0
+    talks: list[asyncio.Task[None]] = []
+
+    async def drip(writer: asyncio.StreamWriter) -> None:
+        nonlocal dripped
+        try:
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n<rss>")
+            while True:
+                await asyncio.sleep(0.01)
+                writer.write(b" ")
+                dripped += 1
+        finally:
+            writer.close()
+
+    async def resolve(_host: str, _port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    server = await asyncio.start_server(
+        lambda _, writer: talks.append(asyncio.create_task(drip(writer))), "127.0.0.1", 0
+    )
+    slow = Feed(url=f"http://slow.example:{server.sockets[0].getsockname()[1]}/", name="slow", start=ALL)
+    quick = [Feed(url=world.site.url(f"/{n}", host=f"{n}.example"), name=f"q{n}", start=ALL) for n in range(30)]
+    for n in range(30):
+        world.site.put(rss(item(n)), path=f"/{n}")
+    world.net = Net(allow_nets=["127.0.0.0/8"], resolve=resolve)
+
+    async def sleep(_: float) -> None:
+        await asyncio.Event().wait()
+
+    registry = Registry(world.store, [Follower(feed=feed) for feed in [slow, *quick]])
+    source = Feeds(
+        world.store, world.net, registry, clock=world.clock, chance=lambda: 0.5, sleep=sleep, reader=world.reader
+    )
+    running = asyncio.create_task(source.run())
+
+    async def others_are_done() -> bool:
+        return len(await world.store.due(100)) == len(quick)
+
+    await until(others_are_done)
+    assert list(source._schedule._running.values()) == ["slow.example"]
+    assert dripped
+    await cancelled(running)
+    for task in talks:
+        task.cancel()
+    await asyncio.gather(*talks, return_exceptions=True)
+    server.close()
+    await world.net.close()

@@ -231,9 +231,12 @@ class Poller:
         return without_skipped(seconds, state, now, self._chance())
 
     async def _with_hub(self, channel: Channel, outcome: Outcome) -> Outcome:
-        """Where a hub tells of news, polling is the net below: once a day, and in time to ask the hub again."""
+        """Where a hub tells of news, polling is the net below: once a day, and in time to ask the hub again.
+
+        What needs a password is nothing that a hub could bring.
+        """
         state = outcome.state
-        if self._hubs is None or not state.hub or state.gone:
+        if self._hubs is None or not state.hub or state.gone or channel.secrets:
             return outcome
         renewal = await self._hubs.tend(channel.scope, state.hub, state.topic)
         if not renewal:

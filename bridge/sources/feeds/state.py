@@ -98,9 +98,10 @@ class FeedState:
         return {name: value for name, value in named.items() if value}
 
     def validated_by(self, headers: Mapping[str, str], url: str) -> FeedState:
-        return replace(
-            self, validated=url, etag=headers.get("etag", ""), last_modified=headers.get("last-modified", "")
-        )
+        etag, last_modified = headers.get("etag", ""), headers.get("last-modified", "")
+        if (url, etag, last_modified) == (self.validated, self.etag, self.last_modified):
+            return self
+        return replace(self, validated=url, etag=etag, last_modified=last_modified)
 
     def address(self, url: str) -> str:
         """Where the feed at `url` is asked for."""
@@ -111,6 +112,8 @@ class FeedState:
 
         A move is believed when it has repeated for a while: many are mistakes, or a hotel's sign-in page.
         """
+        if not moved and self.moved == self.home and not self.moves:
+            return self
         if moved != self.moved or not moved:
             return replace(self, moved=moved or self.home, moves=int(bool(moved)), moved_since=now if moved else 0.0)
         if self.moves + 1 < MOVES or now - self.moved_since < MOVED_FOR:
