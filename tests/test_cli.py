@@ -359,3 +359,28 @@ def test_the_doctor_knows_a_paused_connection_and_a_wrong_setting(
     assert "reading is paused: token refused" in told
     assert "pocket-bridge resume reading" in told
     assert "BRIDGE_TOKN is set but means nothing; did you mean BRIDGE_TOKEN?" in told
+
+
+def test_a_newer_database_is_exit_2_with_what_to_do(run: Run, tmp_path: Path) -> None:
+    run("add", "https://example.com/a")
+    with sqlite3.connect(tmp_path / "data" / "bridge.db") as connection:
+        connection.execute("INSERT INTO schema_version VALUES (999)")
+    connection.close()
+    for command in ("status", "run"):
+        result = run(command)
+        assert (result.exit_code, "newer pocket-bridge" in result.stderr) == (2, True)
+        assert "install that version again, or restore a backup" in result.stderr
+
+
+def test_single_links_that_were_refused_are_sent_once_more(run: Run, tmp_path: Path) -> None:
+    run("add", "https://example.com/a")
+    with sqlite3.connect(tmp_path / "data" / "bridge.db") as connection:
+        connection.execute("UPDATE delivery SET state = 'dead', because = 'it said no'")
+    connection.close()
+    listed = run("dead")
+    assert re.search(r"1 +reading +refused +\S+ \S+ +it said no +https://example.com/a", listed.output)
+    assert json.loads(run("dead", "--json").stdout)["links"][0]["because"] == "it said no"
+    result = run("retry", "1")
+    assert (result.exit_code, result.output) == (0, "1 link is sent once more (1 reading)\n")
+    assert run("retry", "1", "7").exit_code == 1
+    assert run("retry", "reading", "1").exit_code == 2

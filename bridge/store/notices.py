@@ -1,4 +1,4 @@
-"""What is wrong, from when it is first seen until it is over, and what the owner is told of it. Durable, in order."""
+"""What is wrong, from when it is first seen until it is over, and what the owner is told of it. Durable."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def told(tx: Tx, notice: Notice) -> None:
 
 
 def later(tx: Tx, notice: Notice, due_at: float) -> None:
-    """The others of the same way wait too: they are told in order."""
+    """The others of the same way wait too: it is the way that does not work."""
     tx.execute("UPDATE notice SET failures = failures + 1 WHERE id = ?", (notice.id,))
     tx.execute("UPDATE notice SET due = ? WHERE channel = ? AND due < ?", (due_at, notice.channel, due_at))
 

@@ -1,0 +1,50 @@
+"""What the doctor knows of SQLite, and of a bridge that runs or does not come up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bridge import checkup, control
+
+
+@pytest.mark.parametrize(
+    ("version", "level"),
+    [
+        ("3.40.1", "note"),
+        ("3.44.5", "note"),
+        ("3.44.6", "ok"),
+        ("3.45.0", "note"),
+        ("3.50.6", "note"),
+        ("3.50.7", "ok"),
+        ("3.51.2", "note"),
+        ("3.51.3", "ok"),
+        ("3.54.1", "ok"),
+        ("4.0.0", "ok"),
+    ],
+)
+def test_an_old_sqlite_is_taken_and_said(version: str, level: str) -> None:
+    found = checkup._sqlite(version)
+    assert found["level"] == level
+    assert version in found["what"]
+
+
+def test_a_process_that_owns_the_folder_and_does_not_answer_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with control.own(tmp_path / "data"):
+        findings = checkup.examine()["findings"]
+    wrong = [finding["what"] for finding in findings if finding["level"] == "wrong"]
+    assert len(wrong) == 1
+    assert "is running on data" in wrong[0]
+
+
+def test_a_socket_that_was_left_behind_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with control.own(tmp_path / "data"):
+        (tmp_path / "data" / control.SOCKET).touch(mode=0o600)
+    findings = checkup.examine()["findings"]
+    assert not [finding for finding in findings if finding["level"] == "wrong"]
+    assert any("was left by a process that is gone" in finding["what"] for finding in findings)
