@@ -65,7 +65,7 @@ class Reload:
         self._intake.rule_file = rule_file
         self._webhooks.hooks.declare(declared)
         self._feeds.declare(feeds)
-        log.info("%s: %d rules in use", rule_file.name, len(rule_file.rules))
+        log.info("%s: %d rules and %d feeds in use", rule_file.name, len(rule_file.rules), len(rule_file.feeds))
 
     def _look(self) -> tuple[int, int] | None:
         try:

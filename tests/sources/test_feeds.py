@@ -618,7 +618,7 @@ def test_a_condition_is_told_in_words() -> None:
 
 
 def test_a_cursor_of_a_later_version_is_understood_as_far_as_possible() -> None:
-    assert FeedState.of('{"etag": "1", "hub": "https://hub.example/"}') == FeedState(etag="1")
+    assert FeedState.of('{"etag": "1", "colour": "of a later version"}') == FeedState(etag="1")
     assert [FeedState.of(state.text) for state in (FeedState(), FeedState(failures=2))] == [
         FeedState(),
         FeedState(failures=2),
