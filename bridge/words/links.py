@@ -24,6 +24,8 @@ def _refused(link: Data) -> bool:
 def added(answer: Data) -> Sequence[str]:
     if answer["state"] == "parked":
         return [red(f"not saved: {answer['reason']}")]
+    if not answer["links"] and answer["reason"]:
+        return [f"kept; it {answer['reason']}"]
     if not answer["links"]:
         return ["kept; it will be saved as soon as pocket-bridge works"]
     return [line for link in answer["links"] for line in _link(link)]
