@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from bridge.delivery import Delivery
 from bridge.destinations import pocket
@@ -281,6 +282,24 @@ async def test_the_canary_sings_when_nothing_is_forbidden(canary: Canary) -> Non
     await net.close()
     assert sum(heard) >= 30
     assert canary.hits >= 30
+
+
+def test_the_loop_of_the_real_process_dials_what_was_checked_too() -> None:
+    async def hits(*allowed: str) -> int:
+        bird = Canary("127.0.0.9")
+        server = await asyncio.start_server(bird, "0.0.0.0", 0)
+        bird.port = server.sockets[0].getsockname()[1]
+        net = Net(allow_nets=allowed, resolve=bird.resolve)
+        for form in bird.forms():
+            with contextlib.suppress(FetchError):
+                await net.fetch(form, deadline=0.5)
+        await net.close()
+        server.close()
+        return bird.hits
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(hits()) == 0
+        assert runner.run(hits("127.0.0.0/8")) >= 20
 
 
 # -- where an operator wrote the address: it may be private, and leads nowhere else ----------------------------------

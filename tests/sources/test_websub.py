@@ -9,6 +9,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import parse_qs
 
 import httpx
@@ -20,16 +21,19 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from bridge import control
 from bridge.errors import StoreError
 from bridge.net import Net
 from bridge.ports import DAY, HOUR, Arrival, Cursor, Key, Receipt
 from bridge.rules import Feed, Start
+from bridge.settings import load_settings
 from bridge.sources.feeds.push import MOST_BODY
 from bridge.sources.feeds.reader import Reader
 from bridge.sources.feeds.source import Feeds, Follower, Hubs, Registry
 from bridge.sources.feeds.state import FeedState
 from bridge.sources.feeds.websub import LEASE, Hook, signed
 from bridge.store.core import Store
+from bridge.wiring import open_bridge
 from tests.conftest import Clock
 from tests.loopback import serve
 from tests.sources.feed_site import Site, a_site, item, rss
@@ -372,6 +376,19 @@ async def test_what_is_agreed_with_a_hub_survives_a_restart(world: World) -> Non
             await world.hub.bring(rss(item(2)).encode())
     assert len(world.hub.asked) == 1
     assert await world.arrived() == ["Entry 2"]
+
+
+async def test_hubs_find_the_way_to_a_bridge_that_the_internet_reaches(tmp_path: Path) -> None:
+    said = {}
+    for name, public_url in (("open", PUBLIC), ("closed", "")):
+        settings = load_settings(data=tmp_path / name, rules=tmp_path / "none.yaml", public_url=public_url)
+        with control.own(settings.data):
+            async with open_bridge(settings) as bridge:
+                transport = httpx.ASGITransport(app=bridge.app)
+                async with httpx.AsyncClient(transport=transport, base_url="http://b.example") as client:
+                    said[name] = (await client.post(f"/websub/{'0' * 32}", content=b"x")).text
+    assert said["open"] == "nobody asked for this\n"
+    assert "nobody asked" not in said["closed"]
 
 
 # -- signatures -------------------------------------------------------------------------------------------------------
