@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ from bridge.ports import OWNER, Passport, Report, Verdict
 from bridge.reading_list import ARCHIVED, DELETED
 from bridge.store import inbox, links, lookups, outbox, requests
 from bridge.store.sqlite import Tx
+
+_PASSWORD = re.compile(r"//[^/?#]*@")
 
 
 def passport(tx: Tx, account: str, canonical: str, given: str) -> Passport:
@@ -92,7 +95,12 @@ def _marked(tx: Tx, account: str, canonical: str) -> list[dict[str, Any]]:
     sql = "SELECT scope, since FROM seen WHERE key = ? AND arrival IS NULL ORDER BY since"
     feeds = "feed:" if account == OWNER else f"feed@{account}:"
     rows = tx.execute(sql, (f"l:{canonical}",)).fetchall()
-    return [{"scope": scope, "since": since} for scope, since in rows if scope.startswith(feeds)]
+    # A feed's address may hold its password.
+    return [
+        {"scope": _PASSWORD.sub("//", scope, count=1), "since": since}
+        for scope, since in rows
+        if scope.startswith(feeds)
+    ]
 
 
 def report(tx: Tx, arrival: int, reference: str) -> Report | None:

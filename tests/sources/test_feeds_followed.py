@@ -362,6 +362,20 @@ async def test_one_account_s_leaving_changes_nothing_for_the_other(desk: Desk) -
     assert (await desk.arrived(), await desk.arrived("bob")) == (["Entry 4"], [])
 
 
+async def test_a_password_in_an_address_of_the_file_is_shown_nowhere(desk: Desk) -> None:
+    url = desk.site.url().replace("http://", "http://ann:s3cret@")
+    await desk.open(line(url, start=Start("last", count=2)))
+    await desk.poll()
+    marked = (await desk.store.passport("me", "https://news.example/1", "")).marked
+    told = [await desk.ask(command) for command in ("feeds", "feeds-doctor", "feeds-export")]
+    kept = [arrival.raw for arrival in await desk.arrivals()]
+    assert (len(kept), len(marked)) == (2, 1)
+    assert "s3cret" not in json.dumps([told, kept, marked])
+    assert desk.site.url() in json.dumps(told)
+    with pytest.raises(ConfigError, match="line 7"):
+        await desk.ask("feeds-remove", what=desk.site.url())
+
+
 async def test_with_an_account_go_its_feeds_and_what_it_has_seen(desk: Desk) -> None:
     await desk.store.accounts.add_user("bob", "x")
     await desk.add(account="bob", start="all")

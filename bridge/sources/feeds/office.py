@@ -85,7 +85,7 @@ class Office:
         place = {"line": feed.line, "file": self._file} if follower.in_file else {"since": follower.since}
         return {
             "name": feed.name,
-            "url": feed.url,
+            "url": follower.shown,
             "from": "file" if follower.in_file else "added",
             **place,
             "tags": list(feed.tags),
@@ -234,7 +234,7 @@ class Office:
                 "the running pocket-bridge notices by itself"
             )
         given_up = await self._registry.remove(follower)
-        return {"name": follower.feed.name, "url": follower.feed.url, "given_up": given_up}
+        return {"name": follower.feed.name, "url": follower.shown, "given_up": given_up}
 
     async def release(self, what: str, account: str = OWNER) -> Plain:
         """What waits of a feed comes now."""
@@ -259,7 +259,7 @@ class Office:
                 missing=tuple(name for name in feed.to if name not in (READING, *self._connections())),
                 file=self._file,
             )
-            rows.append({"name": feed.name, "url": feed.url, "findings": list(map(asdict, findings(case, now)))})
+            rows.append({"name": feed.name, "url": follower.shown, "findings": list(map(asdict, findings(case, now)))})
         return {"feeds": rows, "account": account}
 
 

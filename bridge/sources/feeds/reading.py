@@ -15,7 +15,7 @@ from bridge.sources.feeds.registry import Follower
 
 def arrival(follower: Follower, entry: Entry, key: str, due: float) -> Arrival:
     feed = follower.feed
-    raw = {"feed": feed.name, "url": feed.url, "tags": list(feed.tags), "entry": asdict(entry)}
+    raw = {"feed": feed.name, "url": follower.shown, "tags": list(feed.tags), "entry": asdict(entry)}
     wishes = {"to": list(feed.to)} if feed.to else {}
     if not feed.categories:
         wishes["categories"] = []

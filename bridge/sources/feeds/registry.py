@@ -20,7 +20,7 @@ from bridge.rules import Feed, start_of, too_often
 
 LONGEST_NAME = 60
 
-_WITH_PASSWORD = re.compile(r"[a-zA-Z]+:[/\\]*[^/\\?#]*@")
+_WITH_PASSWORD = re.compile(r"([a-zA-Z]+:[/\\]*)[^/\\?#]*@")
 
 _KEPT = ("tags", "interval", "to", "categories", "at_once", "per_day")
 
@@ -39,6 +39,11 @@ class Follower:
     account: str = OWNER
     since: float = 0.0
     secrets: Mapping[str, str] = field(default_factory=lambda: _NO_SECRETS, repr=False)
+
+    @property
+    def shown(self) -> str:
+        """Its address for people to see: without a name and a password that stand in it."""
+        return _WITH_PASSWORD.sub(r"\1", self.feed.url, count=1)
 
     @property
     def in_file(self) -> bool:
