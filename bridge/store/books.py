@@ -40,10 +40,25 @@ _SQL_SIGHTINGS = f"""
 _Entries = Counter[tuple[int, str, str]]
 
 
+class Entries:
+    """What one unit enters, added up first: a batch of arrivals costs as much as one."""
+
+    def __init__(self) -> None:
+        self._numbers: _Entries = Counter()
+
+    def add(self, entry: str, at: float, source: str, number: int = 1) -> None:
+        self._numbers[int(at // DAY), source, entry] += number
+
+    def write(self, tx: Tx) -> None:
+        tx.executemany(_SQL_ENTER, [(*name, number) for name, number in self._numbers.items() if number])
+
+
 def enter(tx: Tx, entry: str, when: Iterable[tuple[float, str]]) -> None:
     """One more of `entry` for each (time, source)."""
-    numbers = Counter((int(at // DAY), source) for at, source in when)
-    tx.executemany(_SQL_ENTER, [(day, source, entry, number) for (day, source), number in numbers.items()])
+    entries = Entries()
+    for at, source in when:
+        entries.add(entry, at, source)
+    entries.write(tx)
 
 
 def erase(tx: Tx, account: str) -> None:

@@ -237,6 +237,7 @@ def take(
 ) -> None:
     """What intake made of some arrivals: sightings, links, deliveries and reports. An arrival is taken once."""
     underway.end(tx, [read.arrival.id for read in reads])
+    entries = books.Entries()
     for read in reads:
         arrival = read.arrival
         if read.state == "waits":
@@ -250,8 +251,8 @@ def take(
             continue
         said = [decided for decided in read.decided if not _said_before(tx, arrival, decided[0])]
         owed = [_take(tx, read, *decided, rule_set=rule_set, now=now) for decided in said]
-        books.enter(tx, f"{books.TAKEN}:{read.state}", [(arrival.received, arrival.source)])
-        books.enter(tx, books.SIGHTED, [(arrival.received, arrival.source)] * len(said))
+        entries.add(f"{books.TAKEN}:{read.state}", arrival.received, arrival.source)
+        entries.add(books.SIGHTED, arrival.received, arrival.source, len(said))
         _look_up(tx, read, now)
         requests.put(tx, arrival, read.requests, now)
         for sighting, decision in said if arrival.source not in outbox.BULK else ():
@@ -260,6 +261,7 @@ def take(
         if arrival.source in reporting:
             wait = reports.NOT_BY_ITSELF if read.requests else GRACE if any(owed) else 0.0
             reports.open_report(tx, arrival.id, now + wait)
+    entries.write(tx)
 
 
 def _look_up(tx: Tx, read: Read, now: float) -> None:
