@@ -47,7 +47,7 @@ def _findings() -> Iterator[Finding]:
     yield from (_wrong(line, "correct its name, or remove it") for line in unknown)
     if not unknown:
         yield _ok("the settings are right")
-    yield _rules(settings)
+    yield from _rules(settings)
     yield _sqlite(sqlite3.sqlite_version)
     yield from _clock()
     if not settings.data.is_dir():
@@ -64,12 +64,18 @@ def _findings() -> Iterator[Finding]:
     yield from _at_work(settings)
 
 
-def _rules(settings: Settings) -> Finding:
+def _rules(settings: Settings) -> Iterator[Finding]:
     try:
         rule_file = check(settings)
     except ConfigError as error:
-        return _wrong(str(error), "correct the rule file; pocket-bridge check tells when it is right")
-    return _ok(f"the rule file is right: {rule_file.name}" if rule_file.text else "there is no rule file: all is kept")
+        yield _wrong(str(error), "correct the rule file; pocket-bridge check tells when it is right")
+        return
+    yield _ok(f"the rule file is right: {rule_file.name}" if rule_file.text else "there is no rule file: all is kept")
+    by_telegram = settings.telegram_token.get_secret_value() and rule_file.notify.telegram
+    asking = [rule.name for rule in rule_file.rules if rule.then.notify]
+    if asking and not by_telegram and not rule_file.notify.webhook:
+        words = f"the rule “{asking[0]}” says notify, but there is no way to tell you"
+        yield _wrong(words, "turn Telegram on, or write “notify: {webhook: …}” into the rule file")
 
 
 def _sqlite(version: str) -> Finding:

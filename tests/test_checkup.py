@@ -48,3 +48,14 @@ def test_a_socket_that_was_left_behind_is_no_trouble(tmp_path: Path, monkeypatch
     findings = checkup.examine()["findings"]
     assert not [finding for finding in findings if finding["level"] == "wrong"]
     assert any("was left by a process that is gone" in finding["what"] for finding in findings)
+
+
+def test_a_rule_that_tells_nobody_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rule = "rules: [{name: papers, if: {domain: arxiv.org}, then: {notify: true}}]\n"
+    said = []
+    for more in ("", "notify: {webhook: 'https://ntfy.example/me'}\n"):
+        (tmp_path / "rules.yaml").write_text(rule + more)
+        findings = checkup.examine()["findings"]
+        said.append([finding["what"] for finding in findings if finding["level"] == "wrong"])
+    assert said == [["the rule “papers” says notify, but there is no way to tell you"], []]
