@@ -30,7 +30,7 @@ from bridge.settings import load_settings
 from bridge.sources.feeds.push import MOST_BODY
 from bridge.sources.feeds.reader import Reader
 from bridge.sources.feeds.source import Feeds, Follower, Hubs, Registry
-from bridge.sources.feeds.state import FeedState
+from bridge.sources.feeds.state import FeedState, describe
 from bridge.sources.feeds.websub import LEASE, Hook, signed
 from bridge.store.core import Store
 from bridge.wiring import open_bridge
@@ -314,6 +314,8 @@ async def test_a_delivery_for_a_feed_that_has_not_begun_does_not_begin_it(world:
 async def test_a_feed_whose_hub_tells_is_polled_once_a_day(world: World) -> None:
     await subscribed(world)
     assert (await world.state()).next_poll == world.clock() + DAY
+    kept = await world.store.cursor(f"feed:{world.feed.url}")
+    assert describe(kept, now=world.clock()).endswith("its hub tells of news, next poll in 24 h")
 
 
 async def test_a_lease_is_renewed_before_it_ends_and_polls_come_in_time_for_it(world: World) -> None:
@@ -334,7 +336,8 @@ async def test_a_hub_that_says_no_later_is_believed_and_polls_take_over(world: W
     hook = await world.hook()
     assert (hook.until, hook.error) == (0.0, "too many")
     await world.poll()
-    assert (await world.state()).next_poll == world.clock() + HOUR
+    state = await world.state()
+    assert (state.next_poll, state.told) == (world.clock() + HOUR, 0.0)
 
 
 async def test_another_hub_is_asked_when_the_feed_names_another(world: World) -> None:

@@ -240,10 +240,10 @@ class Poller:
             return outcome
         renewal = await self._hubs.tend(channel.scope, state.hub, state.topic)
         if not renewal:
-            return outcome
+            return replace(outcome, state=replace(state, told=0.0)) if state.told else outcome
         now = self._clock()
         net = min(now + DAY * (1 + self._chance() / 10), renewal)
-        return replace(outcome, state=replace(state, next_poll=max(net, now + SHORTEST_NET)))
+        return replace(outcome, state=replace(state, told=renewal, next_poll=max(net, now + SHORTEST_NET)))
 
     async def deliver(self, channel: Channel, document: Document) -> str:
         """What a hub brought: some of the feed's entries, for those who have begun with it. Durable when it returns."""

@@ -45,7 +45,7 @@ class FeedState:
     `body` is the last document's fingerprint, `ttl` the pause it asks for, `remark` what was odd about it.
     `started`: the first document was taken as the feed's `start` says. `moved`: where the address leads for good, as it
     did at `moves` polls since `moved_since`; `home`: where it is asked for since that was believed.
-    `skip_hours`, `skip_days`, `hub` and `topic` are the last document's.
+    `skip_hours`, `skip_days`, `hub` and `topic` are the last document's; `told`: until when the hub's word holds.
     `newest` is when the last entry was published, or met, `rhythm` the seconds that usually lie between two;
     `churned`: when entries that were known last came under new ids.
     """
@@ -74,6 +74,7 @@ class FeedState:
     skip_days: tuple[int, ...] = ()
     hub: str = ""
     topic: str = ""
+    told: float = 0.0
     gone: bool = False
 
     @classmethod
@@ -206,7 +207,8 @@ def _condition(state: FeedState) -> str:
 
 def _next(state: FeedState, now: float) -> str:
     wait = state.wait(now)
-    return "next poll now" if wait < _MINUTE else f"next poll in {_span(wait)}"
+    told = "its hub tells of news, " if state.told > now else ""
+    return f"{told}next poll now" if wait < _MINUTE else f"{told}next poll in {_span(wait)}"
 
 
 def _move(state: FeedState) -> str:
