@@ -107,7 +107,7 @@ class Intake:
             return [NOTHING] * len(reads)
         if self._page_rules.rule_file is not rule_file:
             self._page_rules = PageRules(rule_file)
-        return [needed(read, self._page_rules, self._occasion(read.arrival), self._patience) for read in reads]
+        return [needed(read.decided, self._page_rules, self._occasion(read.arrival), self._patience) for read in reads]
 
     async def _known(self, read: Read, need: Need, rule_file: RuleFile) -> Read:
         """Decided once more, now that more is known: of pages, and how often each link was seen before. Or it waits."""
@@ -200,7 +200,8 @@ def _groups(due: Sequence[Arrival]) -> list[list[Arrival]]:
 
 def _log(read: Read) -> None:
     if not read.decided:
-        log.info("arrival %d from %s: %s %s", read.arrival.id, read.arrival.source, read.state, read.reason)
+        reason = read.reason or ("for its page" if read.state == "waits" else "")
+        log.info("arrival %d from %s: %s %s", read.arrival.id, read.arrival.source, read.state, reason)
     for sighting, decision in read.decided:
         went = f"dropped by {decision.dropped_by}" if decision.dropped_by else f"to {', '.join(decision.to)}"
         log.info("arrival %d from %s: %s %s", read.arrival.id, read.arrival.source, sighting.canonical, went)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal
 
 from bridge import titles
 from bridge.link import Sighting
-from bridge.ports import Read
 from bridge.rules import Decision, Occasion, PageRules
 
 IN_LINE_SECONDS = 600.0
@@ -45,11 +44,13 @@ class Need:
 NOTHING = Need({}, {})
 
 
-def needed(read: Read, page_rules: PageRules, occasion: Occasion, patience: Patience) -> Need:
-    """What one arrival's links need."""
+def needed(
+    decided: Sequence[tuple[Sighting, Decision]], page_rules: PageRules, occasion: Occasion, patience: Patience
+) -> Need:
+    """What these links of one arrival need, as they were decided without any page."""
     first: dict[str, str] = {}
     late: dict[str, str] = {}
-    for sighting, decision in read.decided:
+    for sighting, decision in decided:
         missing = _lacks_title(sighting, decision, patience)
         if page_rules.undecided(sighting, occasion) or (missing and not _may_come_late(sighting, decision, patience)):
             first[sighting.canonical] = sighting.url

@@ -10,11 +10,14 @@ from bridge import rules
 from bridge.declared import load_rules
 from bridge.errors import BridgeError, ConfigError, InvalidArrival
 from bridge.link import Sighting, web_address
+from bridge.needs import Patience
+from bridge.needs import needed as need
+from bridge.page import Looked
 from bridge.ports import OWNER
-from bridge.rules import Occasion, RuleFile
+from bridge.rules import Occasion, PageRules, RuleFile
 from bridge.scan import web_addresses
 from bridge.settings import Settings
-from bridge.wiring import preview
+from bridge.wiring import look, preview
 
 MOST_ENTRIES = 20
 
@@ -28,11 +31,11 @@ async def tried(settings: Settings, what: str) -> dict[str, Any]:
     try:
         web_address(what)
     except InvalidArrival:
-        return {"links": [_tried(settings, rule_file, sighting) for sighting in _in_text(what)]}
+        return {"links": [await _looked_up(settings, rule_file, sighting) for sighting in _in_text(what)]}
     try:
         feed = await preview(settings, rule_file, what)
     except BridgeError as error:
-        link = _tried(settings, rule_file, Sighting.of(what, source="cli", at=time.time()))
+        link = await _looked_up(settings, rule_file, Sighting.of(what, source="cli", at=time.time()))
         return {"links": [link], "not_a_feed": str(error)}
     links = [_tried(settings, rule_file, sighting) for sighting in feed["sightings"][:MOST_ENTRIES]]
     return {"feed": feed["title"], "entries": feed["entries"], "notes": feed["notes"], "links": links}
@@ -46,12 +49,26 @@ def _in_text(text: str) -> list[Sighting]:
     return [Sighting.of(url, source="cli", tags=tags, text=text, at=time.time()) for url in found]
 
 
-def _tried(settings: Settings, rule_file: RuleFile, sighting: Sighting) -> dict[str, Any]:
-    occasion = Occasion(account=OWNER, now=time.time(), seen=0, zone=settings.zone)
+async def _looked_up(settings: Settings, rule_file: RuleFile, sighting: Sighting) -> dict[str, Any]:
+    """With a look at the page, if one would be taken."""
+    patience = Patience(settings.pages, settings.page_wait)
+    occasion = _occasion(settings)
+    decided = [(sighting, rules.decide(rule_file, sighting, occasion))]
+    needed = settings.pages != "off" and bool(need(decided, PageRules(rule_file), occasion, patience))
+    return _tried(settings, rule_file, sighting, await look(settings, sighting.url) if needed else None)
+
+
+def _occasion(settings: Settings) -> Occasion:
+    return Occasion(account=OWNER, now=time.time(), seen=0, zone=settings.zone)
+
+
+def _tried(settings: Settings, rule_file: RuleFile, sighting: Sighting, looked: Looked | None = None) -> dict[str, Any]:
+    occasion = _occasion(settings).informed(looked)
     return {
         "url": sighting.url,
         "canonical": sighting.canonical,
         "title": sighting.title,
+        "page": looked.to_wire() if looked else None,
         "decision": asdict(rules.decide(rule_file, sighting, occasion)),
         "rules": [asdict(trace) for trace in rules.explain(rule_file, sighting, occasion)],
     }

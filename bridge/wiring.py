@@ -26,12 +26,14 @@ from bridge.clerk import Clerk
 from bridge.declared import connect, fingerprint, followers, hooks, notify_address, tested_rules
 from bridge.desk import Desk
 from bridge.destinations._lists import Lists
+from bridge.errors import PageError
 from bridge.herald import Channel, Herald
 from bridge.intake import Intake, Reader
 from bridge.link import canonical
 from bridge.lookup import Lookup
 from bridge.needs import Patience
 from bridge.net import Net
+from bridge.page import Looked
 from bridge.pages.reader import PageReader
 from bridge.ports import OWNER, Destination, Source
 from bridge.ports import Reporter as Teller
@@ -420,6 +422,19 @@ async def preview(settings: Settings, rule_file: RuleFile, url: str) -> Any:
             return await feeds.preview(net, url, name=listed.feed.name, tags=listed.feed.tags, secrets=listed.secrets)
         return await feeds.preview(net, url)
     finally:
+        await net.close()
+
+
+async def look(settings: Settings, url: str) -> Looked:
+    """One look at a page."""
+    net = Net(allow_nets=settings.allow_nets)
+    pages = PageReader(net)
+    try:
+        return Looked(await pages.read(url))
+    except PageError as error:
+        return Looked(unread=str(error))
+    finally:
+        await pages.rest()
         await net.close()
 
 

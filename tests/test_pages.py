@@ -16,6 +16,7 @@ from bridge.errors import PageError
 from bridge.net import Net
 from bridge.pages.reader import MOST_BYTES, PageReader
 from bridge.settings import load_settings
+from bridge.trial import tried
 from bridge.wiring import Bridge, open_bridge
 
 Answering = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -279,3 +280,18 @@ async def test_a_link_goes_on_without_a_page_that_cannot_be_read_and_why_says_so
         reason = "the site answers with status 500"
         assert rule["because"] == f"minutes is unknown (the page could not be read: {reason})"
         assert len(calls) == 2
+
+
+async def test_a_trial_looks_at_the_page_where_a_decision_needs_it(tmp_path: Path) -> None:
+    rules = "rules:\n  - name: english\n    if: {lang: en}\n    then: {tag: en}\n"
+    (tmp_path / "rules.yaml").write_text(rules)
+    settings = load_settings(
+        data=tmp_path / "data", rules=tmp_path / "rules.yaml", pages="on", allow_nets="127.0.0.0/8"
+    )
+    async with site(whole(PAGE)) as (origin, _):
+        [link] = (await tried(settings, f"read this: {origin}/a"))["links"]
+        assert (link["decision"]["title"], link["decision"]["tags"]) == ("A page", ("en",))
+    off = load_settings(data=tmp_path / "data", rules=tmp_path / "rules.yaml", pages="off")
+    async with site(whole(PAGE)) as (origin, calls):
+        [link] = (await tried(off, f"read this: {origin}/a"))["links"]
+        assert (link["page"], calls) == (None, [])

@@ -68,6 +68,9 @@ def want(tx: Tx, address: str, url: str, *, titled: bool, bulk: bool, now: float
     tx.execute(_SQL_WANT, (*parameters, now - FRESH, now - FAILED_FRESH))
     if titled:
         tx.execute("UPDATE page SET titled = 1 WHERE address = ?", (address,))
+        # Nobody waits for it any more, but its title may still come.
+        sql = "UPDATE page SET state = 'later', due = looked + ? WHERE address = ? AND state = 'failed'"
+        tx.execute(sql, (FAILED_FRESH, address))
     row = tx.execute("SELECT state FROM page WHERE address = ?", (address,)).fetchone()
     return bool(row[0] == "wanted")
 

@@ -85,6 +85,13 @@ def _looked(page: Data, now: float) -> str:
     return f"{tried}; tried again at {moment(page['due'])}" if (page["due"] or 0.0) > now else tried
 
 
+def _page(page: Data | None) -> Iterator[str]:
+    """What the page said to a decision, or why nothing."""
+    if page:
+        unread = page.get("unread")
+        yield f"page{_facts(page)}" if unread is None else f"its page could not be read: {unread}"
+
+
 def _facts(page: Data) -> str:
     """`: “A title”, en, article, 1200 words, by Ann`."""
     words = how_many(page["words"], "word") if page.get("words") else ""
@@ -118,13 +125,7 @@ def _sighting(sighting: Data) -> Iterator[str]:
     facts = sighting["facts"]
     yield f"  {moment(sighting['received'])}  arrived from {_origin(sighting)}  (arrival {sighting['arrival']})"
     yield f"{'':23}read: {facts['url']}{quoted(facts.get('title', ''))}{hashtags(facts.get('tags', []))}"
-    if sighting.get("page"):
-        unread = sighting["page"].get("unread")
-        yield (
-            f"{'':23}page{_facts(sighting['page'])}"
-            if unread is None
-            else f"{'':23}its page could not be read: {unread}"
-        )
+    yield from (f"{'':23}{line}" for line in _page(sighting.get("page")))
     yield from (f"{'':23}{line}" for line in _rules(sighting["rules"]))
     outcome = {"kept": green("kept"), "duplicate": "known already", "dropped": red("dropped")}[sighting["state"]]
     reason = f" by {sighting['reason']}" if sighting["reason"] else ""
@@ -182,6 +183,7 @@ def _trial(answer: Data) -> Iterator[str]:
         if number or "feed" in answer:
             yield ""
         yield click.style(link["url"], bold=True) + quoted(link["title"])
+        yield from (f"  {line}" for line in _page(link.get("page")))
         yield from (f"  {line}" for line in _rules(link["rules"]))
         if decision["dropped_by"]:
             yield f"  -> {red('dropped')} by {decision['dropped_by']}"
