@@ -94,13 +94,14 @@ def look(database: Path) -> Found:
         return Found(frozenset(), corrupt=str(error))
 
 
-def look_at_copy(database: Path, folder: Path) -> Found:
-    """As `look`, leaving the files as they are. Nobody may be writing."""
+@contextlib.contextmanager
+def copied(database: Path, folder: Path) -> Iterator[Path]:
+    """A copy to look at, which leaves the files as they are. Nobody may be writing."""
     folder.mkdir()
     try:
         for file in files_of(database):
             shutil.copyfile(file, folder / file.name)
-        return look(folder / database.name)
+        yield folder / database.name
     finally:
         shutil.rmtree(folder)
 

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import httpx
 
+from bridge.store.core import Store
 from tests.reliability import history, images
 from tests.reliability.nursery import Life, Nursery, Process, a_nursery
 from tests.reliability.points import DOORS, POINTS, Trap
@@ -92,7 +93,7 @@ class Result:
             f"{self.kills} kills in {self.seconds:.0f} s, {sum(self.points.values())} of them at named points:\n"
             f"{points}\n"
             f"acknowledged {total:,} links ({doors}); on the list {len(self.listed):,}; lost {len(self.lost)}, "
-            f"doubled {len(self.doubled)}; {self.looks} looks at the database, {len(self.faults)} faults; "
+            f"doubled {len(self.doubled)}; {self.looks} looks at database and books, {len(self.faults)} faults; "
             f"{self.leases:,} leases, {len(self.overlaps)} overlapping"
         )
 
@@ -110,12 +111,12 @@ async def survive(folder: Path, *, kills: int, seed: int, named: bool = True, wi
                     break
                 await (killer.at_a_point() if named and number % 2 else killer.at_random())
                 if number % max(1, kills // LOOKS) == 0:
-                    killer.look()
+                    await killer.look()
             for _ in range(len(POINTS) * named):
                 if result.unfired:
                     await killer.at_a_point()
         result.listed = await finish(world, nursery, without)
-        killer.look()
+        await killer.look()
     events = list(history.read(result.history))
     result.acknowledged = {door: history.acknowledged(events, door) for door in DOORS}
     result.leases = sum(event["op"] == "lease" for event in events)
@@ -165,12 +166,18 @@ class Killer:
         journal = str(self.world.history.path)
         return Life(self.world.environment(), str(self.world.log), trap, self.without, journal)
 
-    def look(self) -> None:
-        """Nobody is alive: what would a process find that starts now?"""
-        if self.world.database.exists():
-            found = images.look_at_copy(self.world.database, self.world.folder / "copy")
-            self.result.looks += 1
-            self.result.faults += [f"after {self.result.kills} kills: {fault}" for fault in found.faults]
+    async def look(self) -> None:
+        """Nobody is alive: what would a process find that starts now, and do its books balance?"""
+        if not self.world.database.exists():
+            return
+        with images.copied(self.world.database, self.world.folder / "copy") as copy:
+            faults = [*images.look(copy).faults]
+            store = await Store.open(copy, time.time)
+            audit = await store.upkeep.audit()
+            await store.close()
+        faults += [f"the books do not balance: {audit}"] * (not audit.balances)
+        self.result.looks += 1
+        self.result.faults += [f"after {self.result.kills} kills: {fault}" for fault in faults]
 
 
 async def until_it_answers(world: World) -> None:
