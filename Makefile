@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: install test lint types check run real-input lock clean
+.PHONY: install test lint types check run real-input reliability reliability-long lock clean
 
 $(VENV)/installed: requirements-dev.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -31,6 +31,19 @@ run: install
 # Serves the corpus beside the checkout to a real process and counts what came of it.
 real-input: install
 	$(BIN)/python -m tests.real_input ../shared/corpus
+
+# What docs/reliability.md promises; the quick tier is part of `make test`.
+reliability: install
+	$(BIN)/python -m pytest -n 2 -rA tests/reliability tests/test_suspects.py tests/test_once_in_effect.py tests/test_siege.py tests/store
+
+# The same at full size: about an hour. Each prints its seed.
+reliability-long: install
+	$(BIN)/python -m tests.reliability.kills --kills 1000
+	$(BIN)/python -m tests.reliability.power --states 6000 --boots 10
+	$(BIN)/python -m tests.reliability.lines --links 10000 --restarts 50
+	$(BIN)/python -m tests.reliability.limits
+	$(BIN)/python -m tests.reliability.limits --reserve
+	BRIDGE_TEST_FLIPS=500 $(BIN)/python -m pytest -q tests/reliability/test_damage.py
 
 # Needs uv. The files hold hashes and no address.
 lock:
