@@ -428,12 +428,13 @@ class Call:
 
 
 class Outbox(Protocol):
-    async def lease(self, terms: Terms) -> Sequence[Delivery]:
+    async def lease(self, terms: Terms, *, ahead: bool = False) -> Sequence[Delivery]:
         """Due deliveries, what was sent by hand first, then the oldest, leased to the caller for LEASE_SECONDS.
 
         None while the gate is closed, while the batch still gathers, or while it is not the connection's turn to call;
         with deliveries, one call is spent from its budgets. A single one when the service failed last.
         A lease that ran out is due again if an add is idempotent there, and unknown if not.
+        `ahead`: a call is still out; none where a limit is known or the service failed.
         """
         ...
 

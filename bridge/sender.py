@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from bridge import budget
 from bridge.delivery import Dead, Delivered, Delivery, Outcome, Retry, Settlement, Unknown, backoff, settlement
@@ -48,6 +49,7 @@ class Sender:
         self._clock = clock
         self._chance = chance
         self._calls = 0
+        self._settling = _done()
         self.terms = terms(destination, gather=gather)
 
     async def wait(self) -> None:
@@ -58,9 +60,12 @@ class Sender:
         until = time.monotonic() + STEP_SECONDS
         leased = await self._look_up()
         batch = await self._outbox.lease(self.terms)
-        while batch:
-            leased += len(batch)
-            batch = await self._send(batch, more=time.monotonic() < until)
+        try:
+            while batch:
+                leased += len(batch)
+                batch = await self._send(batch, more=time.monotonic() < until)
+        finally:
+            await self._settling
         return leased
 
     async def _look_up(self) -> int:
@@ -103,21 +108,51 @@ class Sender:
         if not owed:
             await self._outbox.settle([], call=Call(terms=self.terms))
             return await self._outbox.lease(self.terms) if more else ()
-        began = time.monotonic()
+        began, ahead = time.monotonic(), self._lease_ahead(more=more)
         try:
             outcomes = await self._call(owed)
         except Refused as error:
+            await self._put_back(await ahead)
             await self._halve(owed, error)
         except DestinationError as error:
+            await self._put_back(await ahead)
             await self._hold_back(owed, error, time.monotonic() - began)
         else:
-            settling = self._settle(owed, outcomes, self._call_was(began, gate=partial(self._passed, len(owed))))
-            if more:
-                # Both are committed together: the batch costs one fsync.
-                _, after = await asyncio.gather(settling, self._outbox.lease(self.terms))
-                return after
-            await settling
+            call = self._call_was(began, gate=partial(self._passed, len(owed)))
+            return await self._settle_meanwhile(owed, outcomes, call, await ahead, more=more)
         return ()
+
+    def _lease_ahead(self, *, more: bool) -> asyncio.Future[Sequence[Delivery]]:
+        """The next batch is made ready while a call is out, where a lease that is not used does no harm."""
+        if more and self.terms.idempotent:
+            return asyncio.ensure_future(self._outbox.lease(self.terms, ahead=True))
+        return _done()
+
+    async def _put_back(self, batch: Sequence[Delivery]) -> None:
+        if batch:
+            await self._settle(batch, [Retry("not sent yet", burns=False)] * len(batch), None)
+
+    async def _settle_meanwhile(
+        self,
+        batch: Sequence[Delivery],
+        outcomes: Sequence[Outcome],
+        call: Call,
+        ahead: Sequence[Delivery],
+        *,
+        more: bool,
+    ) -> Sequence[Delivery]:
+        """Settles a batch, and answers the next one: what was leased ahead is sent while this is written down."""
+        await self._settling
+        settling = asyncio.ensure_future(self._settle(batch, outcomes, call))
+        if ahead:
+            self._settling = settling
+            return ahead
+        if not more:
+            await settling
+            return ()
+        # Both are committed together: the batch costs one fsync.
+        _, following = await asyncio.gather(settling, self._outbox.lease(self.terms))
+        return following
 
     def _owed(self, delivery: Delivery) -> bool:
         """Whether the service is still to be told of tags or of a title. A second add would overwrite what a person
@@ -231,6 +266,13 @@ class Sender:
         if isinstance(outcome, Unknown) and (self.terms.idempotent or delivery.added):
             outcome = Retry(outcome.reason, burns=burns)
         return settlement(delivery.attempts, outcome, now=self._clock(), chance=self._chance())
+
+
+def _done() -> asyncio.Future[Any]:
+    """Nothing is going on: an empty batch that is there already."""
+    nothing: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    nothing.set_result(())
+    return nothing
 
 
 def terms(destination: Destination, *, gather: float = 0.0) -> Terms:

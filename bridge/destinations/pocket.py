@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from itertools import chain, islice
 from typing import Literal
 
 import httpx
@@ -116,9 +117,10 @@ class _PocketDestination:
 
     async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
         """One /v3/send for all; raises within its deadline when the call as a whole failed."""
+        owed = [_actions(delivery) for delivery in batch]
         try:
             async with asyncio.timeout(self._deadline):
-                results = await self._call([action for delivery in batch for action in _actions(delivery)])
+                results = await self._call(list(chain.from_iterable(owed)))
         except TimeoutError:
             late = f"{self.name} gave no answer within {self._deadline:.0f} seconds"
             raise Unavailable(late, sent=True) from None
@@ -127,7 +129,7 @@ class _PocketDestination:
         except PocketError as error:
             raise _failure(error) from error
         answers = iter(results)
-        return [_outcome(delivery, [next(answers) for _ in _actions(delivery)]) for delivery in batch]
+        return [_outcome(one, list(islice(answers, len(actions)))) for one, actions in zip(batch, owed, strict=True)]
 
     def heard(self) -> Sequence[Mapping[str, str]]:
         return self._listening.taken()
@@ -155,10 +157,9 @@ def _actions(delivery: Delivery) -> list[Action]:
 
 
 def _outcome(delivery: Delivery, results: Sequence[ActionResult]) -> Outcome:
-    result = next((result for result in results if not result.ok), results[0])
+    result = results[0] if len(results) == 1 else next((one for one in results if not one.ok), results[0])
     if result.ok:
-        remote_id = result.item.item_id if result.item else delivery.remote_id
-        return Delivered("merged" if delivery.added else "created", remote_id)
+        return Delivered("merged" if delivery.added else "created", result.item_id or delivery.remote_id)
     error = result.error or ActionError()
     reason = error.message or error.type or "the service did not say why"
     return Dead(reason) if _is_permanent(error) else Retry(reason)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
-from bridge.pocket.items import Item
+from bridge.pocket.items import Item, text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,14 +16,27 @@ class _Action:
     action: ClassVar[str]
     time: int | None = None
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> dict[str, str]:
         """The action as the API takes it: strings, tags joined by commas, nothing that was not said."""
-        said = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {"action": self.action} | {name: _word(value) for name, value in said.items() if value}
+        said = {"action": self.action}
+        for name in _names(self):
+            if value := getattr(self, name):
+                said[name] = value if isinstance(value, str) else _word(value)
+        return said
+
+
+_NAMES: dict[str, tuple[str, ...]] = {}
+
+
+def _names(action: _Action) -> tuple[str, ...]:
+    """What an action of this kind may say; looked up once a kind."""
+    if action.action not in _NAMES:
+        _NAMES[action.action] = tuple(field.name for field in fields(action))
+    return _NAMES[action.action]
 
 
 def _word(value: Any) -> str:
-    return value if isinstance(value, str) else str(value) if isinstance(value, int) else ",".join(value)
+    return str(value) if isinstance(value, int) else ",".join(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +99,7 @@ class TagsClear(_OnItem):
 class _WithTags(_OnItem):
     tags: Sequence[str]
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> dict[str, str]:
         # Replacing by nothing must say so.
         return super(_WithTags, self).wire() | {"tags": ",".join(self.tags)}
 
@@ -148,9 +161,19 @@ class ActionError:
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """What became of one action. `item`: for add and readd, where the server shows it."""
+    """What became of one action. `shown`: what the server said of the item, for add and readd."""
 
     action: Action
     ok: bool
-    item: Item | None = None
+    shown: Mapping[str, Any] | None = None
     error: ActionError | None = None
+
+    @property
+    def item_id(self) -> str:
+        """The item's id, "" where the server does not show it."""
+        return text(self.shown.get("item_id")) if self.shown else ""
+
+    @property
+    def item(self) -> Item | None:
+        """The item, where the server shows it. It is read anew each time: whoever only needs the id asks for that."""
+        return Item.model_validate(self.shown) if self.item_id else None

@@ -108,8 +108,9 @@ def action_results(actions: Sequence[Action], body: Mapping[str, Any]) -> tuple[
 
 
 def _result(action: Action, result: Any, error: Any) -> ActionResult:
-    if result in (True, "1", "true") or isinstance(result, Mapping):
-        return ActionResult(action, ok=True, item=_item(result))
+    shown = _shown(result)
+    if shown is not None or result in (True, "1", "true"):
+        return ActionResult(action, ok=True, shown=shown)
     return ActionResult(action, ok=False, error=_action_error(error))
 
 
@@ -120,12 +121,16 @@ def _action_error(error: Any) -> ActionError:
 
 
 def _item(value: Any) -> Item | None:
+    shown = _shown(value)
+    return Item.model_validate(shown) if shown and text(shown.get("item_id")) else None
+
+
+def _shown(value: Any) -> Mapping[str, Any] | None:
     if not isinstance(value, Mapping):
         return None
     # For a while a server put the item of a result one level deeper.
     inner = value.get("item")
-    value = inner if isinstance(inner, Mapping) else value
-    return Item.model_validate(value) if text(value.get("item_id")) else None
+    return inner if isinstance(inner, Mapping) else value
 
 
 def _in_order(listed: Any) -> tuple[Item, ...]:

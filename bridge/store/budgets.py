@@ -34,6 +34,11 @@ def take(tx: Tx, connection: str, found: Turn) -> None:
         tx.executemany("INSERT INTO turn (connection, scope, at) VALUES (?, ?, ?)", rows)
 
 
+def are_known(tx: Tx, scopes: Sequence[str]) -> bool:
+    """Whether anything is known of a limit: until then calls go as they come."""
+    return any(one.known or one.blocked for one in _find(tx, scopes))
+
+
 def may_call(tx: Tx, scopes: Sequence[str], *, now: float) -> bool:
     """One more call at once, out of turn; False when nothing is left."""
     budgets = [pure.at(one, now) for one in _find(tx, scopes)]
