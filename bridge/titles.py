@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote
 
 from bridge.errors import InvalidArrival
@@ -118,6 +119,11 @@ def fault(title: str, url: str = "", site: str = "") -> str:
     >>> fault("Just a moment..."), fault("https://example.com/a"), fault("Untitled"), fault("On titles")
     ('a check for robots', 'an address', 'nothing', '')
     """
+    return _fault(title[: 4 * LONGEST_TITLE], url, site)
+
+
+@lru_cache(maxsize=512)  # a link is asked about several times on its way
+def _fault(title: str, url: str, site: str) -> str:
     bare = clean(title)
     if not _WORD.search(bare):
         return "nothing"

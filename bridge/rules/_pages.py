@@ -25,6 +25,7 @@ class PageRules:
     def __init__(self, rule_file: RuleFile) -> None:
         self.rule_file = rule_file
         self._numbers = [number for number, rule in enumerate(rule_file.rules) if _asks(rule)]
+        self._keys = frozenset(key for number in self._numbers for key in _keys(rule_file.rules[number]))
         self._places = {rule.name: number for number, rule in enumerate(rule_file.rules)}
         self._index = Index([_without_page(rule_file.rules[number]) for number in self._numbers])
 
@@ -33,11 +34,11 @@ class PageRules:
 
         What a rule drops for other reasons is dropped without its page.
         """
-        if not self._numbers:
-            return False
         occasion = occasion.informed(NOT_YET)
-        decision = decide(self.rule_file, sighting, occasion)
         came, given = Facts(sighting, occasion), Facts(sighting, occasion)
+        if not any(map(came.is_open, self._keys)):
+            return False
+        decision = decide(self.rule_file, sighting, occasion)
         given.tags = dict.fromkeys(decision.tags)
         # Tags come and go with the rules: what holds with those at the beginning or at the end may hold.
         states = (came,) if came.tags == given.tags else (came, given)
@@ -58,7 +59,24 @@ class PageRules:
 
 
 def _asks(rule: Rule) -> bool:
-    return bool(_written(rule)) or any(map(_of_page, every_clause((*rule.conditions, *rule.exceptions))))
+    return bool(_keys(rule))
+
+
+def _keys(rule: Rule) -> frozenset[str]:
+    """What of a page the rule asks for or writes down."""
+    asked = map(_key, every_clause((*rule.conditions, *rule.exceptions)))
+    return _written(rule).union(*asked)
+
+
+def _key(clause: Clause) -> frozenset[str]:
+    match clause:
+        case Amount(key) | OfPage(key) | Contains(key):
+            return OF_PAGE & {key}
+        case Has(parts):
+            return OF_PAGE.intersection(parts)
+        case Published():
+            return frozenset({"published"})
+    return frozenset()
 
 
 def _written(rule: Rule) -> frozenset[str]:
@@ -67,22 +85,13 @@ def _written(rule: Rule) -> frozenset[str]:
     return OF_PAGE & {name for template in templates if template for name in template.fields()}
 
 
-def _of_page(clause: Clause) -> bool:
-    match clause:
-        case Amount(key) | OfPage(key) | Contains(key):
-            return key in OF_PAGE
-        case Has(parts):
-            return not OF_PAGE.isdisjoint(parts)
-    return isinstance(clause, Published)
-
-
 def _without_page(rule: Rule) -> Rule:
     """What must hold whatever the page says."""
     return replace(rule, conditions=tuple(clause for clause in rule.conditions if not _depends(clause)))
 
 
 def _depends(clause: Clause) -> bool:
-    return any(map(_of_page, every_clause([clause])))
+    return any(map(_key, every_clause([clause])))
 
 
 def _may_keep(rule: Rule) -> bool:
@@ -107,9 +116,4 @@ def _waits(clause: Clause, facts: Facts) -> bool:
 
 
 def _is_unread(clause: Clause, facts: Facts) -> bool:
-    match clause:
-        case Amount(key) | OfPage(key) | Contains(key):
-            return key in OF_PAGE and facts.is_open(key) and clause.holds(facts) is None
-        case Has(parts):
-            return clause.holds(facts) is None and any(map(facts.is_open, parts))
-    return isinstance(clause, Published) and facts.is_open("published")
+    return clause.holds(facts) is None and any(map(facts.is_open, _key(clause)))
