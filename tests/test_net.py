@@ -7,6 +7,7 @@ import contextlib
 import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -459,3 +460,76 @@ async def test_an_allowed_network_is_for_those_who_name_it_and_not_for_redirects
 async def test_of_an_answer_that_is_too_large_the_beginning_can_be_enough(origin: str, net: Net, path: str) -> None:
     answer = await net.fetch(f"{origin}{path}", most_bytes=1000, cut=True)
     assert (answer.status, answer.body) == (200, b"0" * 1000)
+
+
+@pytest.mark.parametrize(
+    ("answer", "method", "status", "body", "connections"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\nuntil the end" + CLOSE, "GET", 200, b"until the end", 2),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", "GET", 200, b"hi", 2),
+        (b"HTTP/1.0 200 OK\r\n\r\nold" + CLOSE, "GET", 200, b"old", 2),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi" + CLOSE, "GET", 200, b"hi", 2),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", "GET", 204, b"", 1),
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\n\r\n", "GET", 304, b"", 1),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", "HEAD", 200, b"", 2),
+        (b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + OK, "GET", 200, b"hi", 1),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n4;x=y\r\n two\r\n0\r\nX: y\r\n\r\n",
+            "GET",
+            200,
+            b"one two",
+            1,
+        ),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "POST", 200, b"", 1),
+    ],
+)
+async def test_an_answer_ends_where_it_says_or_with_its_connection(
+    net: Net, answer: bytes, method: str, status: int, body: bytes, connections: int
+) -> None:
+    async with scripted(answer, OK) as server:
+        found = await net.fetch(server.url, method=method)
+        assert (found.status, found.body) == (status, body)
+        assert "link" not in found.headers
+        assert (await net.fetch(server.url)).body == b"hi"
+        assert server.connections == connections
+
+
+# -- for client libraries ---------------------------------------------------------------------------------------------
+
+
+async def test_a_client_library_gets_an_unpacked_answer_and_says_who_it_is(net: Net) -> None:
+    async with scripted(_gzip_answer(gzip.compress(b"hi"))) as server:
+        async with httpx.AsyncClient(transport=net.transport(server.url), headers={"User-Agent": "mine"}) as client:
+            answer = await client.post(server.url + "v3/add?x=1", content=b"{}")
+        assert (answer.status_code, answer.text) == (200, "hi")
+        assert "content-encoding" not in answer.headers
+        head = server.requests[0].lower()
+        assert head.startswith(b"post /v3/add?x=1 http/1.1\r\n")
+        assert (head.count(b"host:"), head.count(b"content-length: 2\r\n"), head.count(b"accept-encoding:")) == (
+            1,
+            1,
+            1,
+        )
+        assert b"user-agent: mine\r\n" in head
+
+
+async def test_a_client_library_is_told_what_may_have_been_sent(net: Net) -> None:
+    bomb = _gzip_answer(gzip.compress(b"0" * 5_000_000))
+    async with scripted(bomb, b"") as server, httpx.AsyncClient(transport=net.transport(server.url)) as client:
+        for _ in range(2):  # a bomb, and no answer
+            with pytest.raises(httpx.ReadError):
+                await client.post(server.url, content=b"{}")
+        with pytest.raises(httpx.ConnectError, match="refused"):
+            await client.get("http://127.0.0.1:1/")
+    async with opened(Net()) as strict, httpx.AsyncClient(transport=strict.transport("https://list.example")) as client:
+        with pytest.raises(httpx.ConnectError, match="private network"):
+            await client.get("http://127.0.0.1:1/")
+
+
+async def test_a_client_library_waits_no_longer_than_it_said(net: Net) -> None:
+    async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with listening(silent) as url, httpx.AsyncClient(transport=net.transport(url), timeout=0.2) as client:
+        with pytest.raises(httpx.ReadTimeout):
+            await client.get(url)
