@@ -37,7 +37,9 @@ def rows(path: Path, table: str, columns: str) -> list[tuple[object, ...]]:
 
 def columns(path: Path, table: str) -> str:
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        return ", ".join(row[1] for row in connection.execute(f"PRAGMA table_info({table})"))
+        names = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+    # A link that is brought up to a newer rule of equality says so.
+    return ", ".join(name for name in names if (table, name) != ("link", "version"))
 
 
 def test_there_is_one_for_the_first_schema() -> None:
