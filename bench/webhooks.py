@@ -228,6 +228,21 @@ PEERS: dict[str, Peer] = {
 }
 
 
+TARGETS = (
+    ("the door, storing, to the same storing nothing: requests/s", "store", FLOOR, "rate", "at least 0.6"),
+    ("its p99 to that one's", "store", FLOOR, "p99", "at most 3"),
+    ("the whole program to the door storing nothing: requests/s", "bridge", FLOOR, "rate", "at least 0.6"),
+    ("its p99 to that one's", "bridge", FLOOR, "p99", "at most 3"),
+    ("all destinations black-holed, to the whole program: requests/s", "black-holed", "bridge", "rate", "about 1"),
+    ("its p99 to that one's", "black-holed", "bridge", "p99", "about 1"),
+    ("to Debian's webhook appending with fdatasync: requests/s", "store", "debian-webhook", "rate", "at least 5"),
+    ("the same, the whole program", "bridge", "debian-webhook", "rate", "at least 5"),
+    ("to Node-RED appending without a sync: requests/s", "store", "node-red", "rate", "at least 2"),
+    ("the same, the whole program", "bridge", "node-red", "rate", "at least 2"),
+)
+"""Words, ours, theirs, what is compared, what is promised."""
+
+
 # -- measuring --------------------------------------------------------------------------------------------------------
 
 
@@ -286,6 +301,16 @@ def _table(results: dict[str, list[Result]]) -> Iterator[str]:
         )
 
 
+def _targets(results: dict[str, list[Result]]) -> Iterator[str]:
+    """What is promised beside what was measured, paired by round."""
+    yield "| | promised | this run min/med/max |"
+    yield "|---|---|---|"
+    for words, ours, theirs, what, promised in TARGETS:
+        if results.get(ours) and results.get(theirs):
+            pair = ([getattr(one, what) for one in results[name]] for name in (ours, theirs))
+            yield f"| {words} | {promised} | {_ratio(*pair)} |"
+
+
 def _ratio(ours: Sequence[float], floors: Sequence[float]) -> str:
     """Paired by round: the machine changes between rounds more than between neighbours."""
     pairs = [one / floor for one, floor in zip(ours, floors, strict=False)]
@@ -321,7 +346,7 @@ def main() -> None:
     for _ in range(given.rounds):
         for name in names:
             results[name].append(_measure(PEERS[name], given.seconds))
-    print("\n".join(_table(results)))
+    print("\n".join([*_table(results), "", *_targets(results)]))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from bridge.supervisor import Supervisor
+from bridge.supervisor import LONGEST_WAY, SHORTEST_WAY, Supervisor
 
 
 class Counting:
@@ -96,3 +96,25 @@ async def test_sources_are_cancelled_at_the_end() -> None:
     supervisor.stop()
     await running
     assert cancelled.is_set()
+
+
+async def test_before_a_step_a_worker_gives_way_in_proportion_to_what_the_last_one_took() -> None:
+    asked: list[float] = []
+
+    async def give_way(seconds: float) -> None:
+        asked.append(seconds)
+
+    class Slow(Counting):
+        async def step(self) -> int:
+            await asyncio.sleep(0.05)
+            return await super().step()
+
+    worker = Slow(2)
+    supervisor = Supervisor({}, {"worker": worker}, give_way=give_way)
+    running = asyncio.create_task(supervisor.run())
+    await worker.idle.wait()
+    supervisor.stop()
+    await running
+    assert asked[0] == SHORTEST_WAY
+    assert all(SHORTEST_WAY < seconds <= LONGEST_WAY for seconds in asked[1:])
+    assert len(asked) == 3

@@ -13,9 +13,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message
 
-from bridge.web.limits import HEADER_BYTES, MOST_ADDRESS, Limits
+from bridge.web.limits import HEADER_BYTES, MANY_REQUESTS, MOST_ADDRESS, Limits, Traffic
 from tests.loopback import serve
 
 GOOD = b"POST /save HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab"
@@ -137,6 +137,57 @@ async def test_too_many_connections_are_told_when_to_come_back() -> None:
         for _, writer in held:
             writer.close()
     assert b"Retry-After: 5" in answer
+
+
+# Who can wait is told when many are answered.
+
+
+async def test_it_is_busy_while_many_are_answered_and_a_moment_longer() -> None:
+    traffic, go_on = Traffic(), asyncio.Event()
+
+    async def slow(_: Request) -> Response:
+        await go_on.wait()
+        return PlainTextResponse("done")
+
+    app = Limits(Starlette(routes=[Route("/save", slow, methods=["POST"])]), traffic=traffic)
+    async with client_at(app, "192.0.2.1") as client:
+        few = [asyncio.create_task(client.post("/save")) for _ in range(MANY_REQUESTS - 1)]
+        while traffic.now < len(few):
+            await asyncio.sleep(0)
+        seen = [traffic.busy]
+        few.append(asyncio.create_task(client.post("/save")))
+        while traffic.now < len(few):
+            await asyncio.sleep(0)
+        seen.append(traffic.busy)
+        go_on.set()
+        await asyncio.gather(*few)
+    async with asyncio.timeout(5):
+        await traffic.lull(60.0)
+    assert [*seen, traffic.busy] == [False, True, False]
+    assert traffic.now == 0
+
+
+async def test_a_request_that_waits_for_its_own_body_takes_nobodys_place() -> None:
+    app = limited(requests=1)
+    receiving, go_on = asyncio.Event(), asyncio.Event()
+
+    async def receive() -> Message:
+        receiving.set()
+        await go_on.wait()
+        return {"type": "http.request", "body": b"ab", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    sent: list[Message] = []
+    scope = {"type": "http", "method": "POST", "path": "/save", "query_string": b"", "headers": []}
+    waiting = asyncio.ensure_future(app(scope, receive, send))
+    await receiving.wait()
+    async with client_at(app, "192.0.2.1") as client:
+        assert (await client.post("/save", content=b"abc")).text == "3"
+    go_on.set()
+    await waiting
+    assert sent[0]["status"] == 200
 
 
 # Who has half has no more: others are heard.

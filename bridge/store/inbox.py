@@ -63,7 +63,7 @@ def put(
     _remember(tx, [(key, None) for key in seen], now)
     given = dict(zip(first, ids, strict=True))
     return [
-        Receipt(given.get(name) or _known_as(tx, arrival.key), first.get(name) is arrival)
+        Receipt(given.get(name) or _known_as(tx, arrival.key), first.pop(name, None) is arrival)
         for name, arrival in zip(names, arrivals, strict=True)
     ]
 

@@ -17,13 +17,15 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from bridge.errors import ConfigError
+from bridge.errors import ConfigError, InvalidArrival
+from bridge.ports import Arrival, Key
 from bridge.rules import KINDS as NAMES
 from bridge.rules import SCHEMES as SCHEME_NAMES
 from bridge.rules import Hook as Written
 from bridge.sources.webhooks.auth import SCHEMES
 from bridge.sources.webhooks.hook import Hook
 from bridge.sources.webhooks.kinds import KINDS
+from bridge.sources.webhooks.request import HookRequest
 from bridge.sources.webhooks.source import Webhooks, read
 from bridge.store.core import Store
 from tests.conftest import Clock
@@ -529,3 +531,38 @@ async def test_every_row_of_the_corpus_is_answered_as_it_says(corpus: Path, stor
         if not fits or (seen != wanted and wanted_status != "401"):
             differing[row["id"]] = (status, wanted_status, seen, wanted)
     assert differing.keys() == DIFFERENCES.keys(), differing
+
+
+# Bodies that services really send, to the hook of their kind: pages, never addresses of machines.
+
+FOLDERS = {"bitbucket": "bitbucket", "discord": "discord", "docker": "generic", "email": "postmark", "gitea": "gitea",
+           "github": "github", "gitlab": "gitlab", "mastodon": "mastodon", "miniflux": "miniflux", "slack": "slack"}  # fmt: skip
+EVENTS = {"github": "x-github-event", "gitea": "x-gitea-event", "bitbucket": "x-event-key"}
+
+
+def test_every_payload_of_the_corpus_gives_pages_and_no_addresses_of_machines(corpus: Path) -> None:
+    paths = [path for folder in FOLDERS for path in sorted((corpus / "webhooks" / "payloads" / folder).glob("*.json"))]
+    wrong: dict[str, Any] = {}
+    for path in paths:
+        kind = FOLDERS[path.parent.name]
+        event = {EVENTS[kind]: path.name.partition(".")[0].removesuffix("-event")} if kind in EVENTS else {}
+        request = HookRequest(hook="h", kind=kind, headers=event, body=path.read_bytes())
+        arrival = Arrival(source="hook", key=Key("", ""), raw=request.raw())
+        try:
+            links = [link.url for link in read([arrival]).sightings]
+        except InvalidArrival:
+            links = []
+        if any(word in url for url in links for word in ("api.github", "/api/v", "avatar")):
+            wrong[f"{path.parent.name}/{path.name}"] = links
+    assert wrong == {}
+    assert len(paths) > 60
+
+
+SENT_ELSEWHERE = (
+    "ifttt-json ifttt-json-newline ifttt-form zapier-get pwa-share-url-in-text bookmarklet-no-cors get-bare"
+)
+
+
+def test_rows_with_a_token_in_their_query_are_sent_with_it_in_their_path(corpus: Path) -> None:
+    """A token in a query is refused: these senders are set up with a hook of `auth: path` instead."""
+    assert {row.name for row in rows(corpus) if "token=tok" in row.row["path"]} == set(SENT_ELSEWHERE.split())
