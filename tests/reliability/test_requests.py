@@ -26,7 +26,7 @@ async def test_requests_are_carried_out_once_after_a_kill_at_every_point_of_thei
 async def test_a_process_that_answers_before_it_has_acted_is_found_out(tmp_path: Path) -> None:
     async with a_nursery() as nursery:
         await prepared(nursery, tmp_path)
-        point, protection = "clerk: found, not carried out", "answered after it is carried out"
+        point, protection = "clerk: answered, nobody told", "answered after it is carried out"
         killed, outcome = await killed_at(nursery, tmp_path, tmp_path / "chat", point, 1, without=protection)
     assert killed
     assert outcome != WANTED
