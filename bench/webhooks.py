@@ -151,6 +151,7 @@ def _bridge(folder: Path, port: int, rules: str = "") -> Iterator[Running]:
         "BRIDGE_LISTEN": f"127.0.0.1:{port}",
         "BRIDGE_TOKEN": TOKEN,
         "BRIDGE_LOG_LEVEL": "WARNING",
+        "BRIDGE_PAGES": "off",
     }
     with _process([sys.executable, "-m", "bridge", "run"], port, environment, folder, "/hooks/bench") as running:
         yield running

@@ -29,6 +29,7 @@ class Process:
             self.port = free.getsockname()[1]
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")},
+            "BRIDGE_PAGES": "off",
             "BRIDGE_LISTEN": f"127.0.0.1:{self.port}",
             "BRIDGE_LOG_LEVEL": "DEBUG",
         }

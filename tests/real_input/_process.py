@@ -133,6 +133,7 @@ async def running(folder: Path, *, rules: str, telegram_api: str, allow: Iterabl
         "BRIDGE_TELEGRAM_ALLOW": ",".join(map(str, sorted(allow))),
         "BRIDGE_ALLOW_NETS": "127.0.0.0/8",
         "BRIDGE_FEED_AT_ONCE": "100000",
+        "BRIDGE_PAGES": "off",
         "BRIDGE_LIMIT_USER": "1000000",
         "BRIDGE_LIMIT_KEY": "1000000",
         "BRIDGE_LOG_LEVEL": "WARNING",

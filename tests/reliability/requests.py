@@ -62,6 +62,7 @@ class Chat:
         return {
             "BRIDGE_DATA": str(self.folder / "data"),
             "BRIDGE_RULES": str(self.folder / "rules.yaml"),
+            "BRIDGE_PAGES": "off",
             "BRIDGE_LISTEN": f"127.0.0.1:{self.port}",
             "BRIDGE_TOKEN": OWNER_TOKEN,
             "BRIDGE_TELEGRAM_TOKEN": TOKEN,

@@ -29,6 +29,7 @@ class Running:
             **os.environ,
             "BRIDGE_DATA": str(self.data),
             "BRIDGE_RULES": str(folder / "rules.yaml"),
+            "BRIDGE_PAGES": "off",
             "BRIDGE_LISTEN": f"127.0.0.1:{self.port}",
             "BRIDGE_TOKEN": TOKEN,
             "BRIDGE_LOG_LEVEL": "WARNING",
