@@ -15,7 +15,7 @@ from lxml import etree
 
 from bridge import titles
 from bridge.errors import InvalidArrival
-from bridge.link import LONGEST_URL, canonical, host, tidy, web_address
+from bridge.link import LONGEST_URL, canonical, host, web_address
 from bridge.page import Page
 from bridge.pages.encoding import decoded
 from bridge.titles import Candidate
@@ -334,8 +334,3 @@ def _read(node: Node) -> Iterator[str]:
             yield each.text or ""
             for child in reversed(each):
                 waiting += [(child, True), (child, False)]
-
-
-def summary(page: Page) -> str:
-    """For a log: what was found."""
-    return tidy(f"“{page.title}” {page.lang} {page.type} {page.words or '?'} words")
