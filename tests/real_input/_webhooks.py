@@ -14,7 +14,8 @@ from typing import Any
 
 import httpx
 
-from tests.real_input._case import Case, Difference, Door, Wanted
+from bridge.scan import web_addresses
+from tests.real_input._case import Case, Difference, Door, Wanted, canonicals
 from tests.real_input._process import Arrived
 from tests.sources.webhook_corpus import Row, rows
 
@@ -102,6 +103,6 @@ def _reason(given: Given, wanted: str, found: str) -> str:
         return "the time stamp under the signature is too old on a real clock (401)"
     if given.status == 415 and "or 415" in given.row["expect"].get("note", ""):
         return "a packed body is refused (415), which the row allows"
-    if found and "urls" not in given.row["expect"] and found in given.row.get("body", ""):
+    if found and "urls" not in given.row["expect"] and found in canonicals(web_addresses(given.row.get("body", ""))):
         return "nothing is stated; the link stands in the body"
     return ""

@@ -112,7 +112,7 @@ async def test_an_add_answers_the_whole_resolved_shape(app: Starlette) -> None:
     assert (item["item_id"], item["resolved_id"], item["extended_item_id"]) == ("1", "1", "1")
     assert (item["given_url"], item["normal_url"]) == (
         "http://a.example/x?utm_source=y",
-        "http://a.example/x",
+        "https://a.example/x",
     )
     assert len(item) == 30
     assert "tags" not in item
