@@ -56,7 +56,7 @@ class Named:
 
     def instead(self, facts: Facts) -> str:
         name = self._name(facts)
-        return f"{self.key} is {name}" if name else f"it came through no {self.key}"
+        return f"{self.key} is {name}, not {listed(self.values)}" if name else f"it came through no {self.key}"
 
     def denied(self) -> str:
         return f"{self.key} is not {listed(self.values)}"
@@ -84,7 +84,9 @@ class Domain:
         return f"domain is {name}" if name == found else f"domain is {name}, below {found}"
 
     def instead(self, facts: Facts) -> str:
-        return f"domain is {facts.domains[0]}" if facts.domains else "the address has no domain"
+        if not facts.domains:
+            return "the address has no domain"
+        return f"domain is {facts.domains[0]}, not {listed(self.values)}"
 
     def denied(self) -> str:
         return f"domain is not {listed(self.values)}"
@@ -267,12 +269,12 @@ class NoneOf:
         return False if True in answers else None if None in answers else True
 
     def because(self, facts: Facts) -> str:
-        return f"not: {'; '.join(block.instead(facts) for block in self.blocks)}"
+        return "; ".join(block.instead(facts) for block in self.blocks)
 
     def instead(self, facts: Facts) -> str:
         found = next((block for block in self.blocks if block.holds(facts)), None)
         if found:
-            return f"not: {found.because(facts)}"
+            return f"“not” excludes it: {found.because(facts)}"
         return next(block.instead(facts) for block in self.blocks if block.holds(facts) is None)
 
     def denied(self) -> str:

@@ -182,7 +182,7 @@ class OfPage:
 
     def instead(self, facts: Facts) -> str:
         value: str = getattr(facts, self.key)
-        return f"{self.key} is {value}" if value else facts.unknown(self.key)
+        return f"{self.key} is {value}, not {listed(self.values)}" if value else facts.unknown(self.key)
 
     def denied(self) -> str:
         return f"{self.key} is not {listed(self.values)}"

@@ -7,6 +7,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Final
 
 _SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
+_YEAR: Final = 365.25 * 86400.0
 _DURATION = re.compile(r"([1-9][0-9]{0,5}) ?([smhdw])")
 _CLOCK = re.compile(r"([01]?[0-9]|2[0-4])(?::([0-5][0-9]))?")
 
@@ -25,7 +26,11 @@ def in_words(seconds: float) -> str:
     """
     >>> in_words(5400), in_words(86400), in_words(200000)
     ('90 m', '1 d', '2.3 d')
+    >>> in_words(7.25 * 365.25 * 86400)
+    '7.2 years'
     """
+    if abs(seconds) >= 2 * _YEAR:
+        return f"{seconds / _YEAR:.1f} years"
     for unit in ("d", "h", "m"):
         length = _SECONDS[unit]
         if abs(seconds) >= length and (seconds % length == 0 or abs(seconds) >= 2 * length):

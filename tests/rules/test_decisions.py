@@ -243,7 +243,7 @@ def test_explain_names_the_clause_that_decided() -> None:
     )
     seen = sighting("https://shop.example/x", source="feed", feed="gadgets", title="Sponsored!")
     assert explain(rule_file, seen) == [
-        Trace("papers", False, "domain is shop.example", ""),
+        Trace("papers", False, "domain is shop.example, not arxiv.org", ""),
         Trace("tagged", True, "it has no condition; unless: tag keep is absent", "untag old, older; to backup"),
         Trace(
             "ads",
