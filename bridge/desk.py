@@ -14,9 +14,9 @@ from typing import Any
 from bridge import rules
 from bridge.errors import ConfigError, InvalidArrival
 from bridge.link import Sighting, canonical, web_address
-from bridge.operations import WAITING, Queues
 from bridge.page import Looked
 from bridge.ports import OWNER, Arrival, Described, Inbox, Key, Ledger, Reading, Report, Source
+from bridge.ports.keeping import WAITING, Queues
 from bridge.rules import Occasion, RuleFile
 
 ANSWER_SECONDS = 10.0

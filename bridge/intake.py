@@ -17,9 +17,9 @@ from bridge import rules
 from bridge.errors import InvalidArrival, StoreError
 from bridge.link import Sighting
 from bridge.needs import IN_LINE_SECONDS, NO_PATIENCE, NOTHING, Need, Patience, needed
-from bridge.operations import Underway
 from bridge.page import Looked
 from bridge.ports import OWNER, Arrival, Inbox, KnownPages, Read, Reading
+from bridge.ports.keeping import Underway
 from bridge.rules import Decision, Occasion, PageRules, RuleFile
 from bridge.suspects import Suspects, Trial
 

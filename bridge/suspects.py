@@ -11,8 +11,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from bridge.operations import Underway
 from bridge.ports import Arrival
+from bridge.ports.keeping import Underway
 from bridge.rules import RuleFile
 
 MOST_TOGETHER = 5

@@ -20,14 +20,12 @@ from typing import Any
 import httpx
 from starlette.types import ASGIApp
 
-from bridge import __version__, control, metrics
-from bridge.caretaker import Caretaker
+from bridge import __version__, control
 from bridge.clerk import Clerk
 from bridge.declared import connect, fingerprint, followers, hooks, notify_address, tested_rules
 from bridge.desk import Desk
 from bridge.destinations._lists import Lists
 from bridge.errors import PageError
-from bridge.herald import Channel, Herald
 from bridge.intake import Intake, Reader
 from bridge.link import canonical
 from bridge.lookup import Lookup
@@ -50,11 +48,14 @@ from bridge.sources.pocket_api.source import PocketApi
 from bridge.sources.webhooks.source import Office, Webhooks, commands
 from bridge.store.core import Store
 from bridge.supervisor import Periodic, Supervisor, Worker
-from bridge.timekeeper import CLOCK_SECONDS, Timekeeper
 from bridge.tokens import hook_key, owner_token
 from bridge.transfer import Transfer
+from bridge.upkeep import metrics
+from bridge.upkeep.caretaker import Caretaker
+from bridge.upkeep.herald import Channel, Herald
+from bridge.upkeep.timekeeper import CLOCK_SECONDS, Timekeeper
+from bridge.upkeep.watch import WATCH_SECONDS, Watch
 from bridge.users import Users
-from bridge.watch import WATCH_SECONDS, Watch
 from bridge.web import measures
 from bridge.web.limits import Traffic
 from bridge.web.server import application

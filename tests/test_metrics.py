@@ -10,9 +10,9 @@ import pytest
 from starlette.applications import Starlette
 
 from bridge.delivery import Dead
-from bridge.metrics import CONTENT_TYPE, FRESH_SECONDS, Metrics
 from bridge.ports import Gate
 from bridge.store.core import Store
+from bridge.upkeep.metrics import CONTENT_TYPE, FRESH_SECONDS, Metrics
 from bridge.web import measures
 from tests.conftest import Clock
 from tests.store.filled import send, take, urls

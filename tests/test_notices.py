@@ -13,16 +13,16 @@ from starlette.routing import Route
 
 from bridge import rules
 from bridge.errors import BridgeError, SourceError
-from bridge.herald import GIVEN_UP_AFTER, Herald
 from bridge.net import Net
-from bridge.operations import Line, Trouble
 from bridge.ports import DAY, HOUR, Gate
+from bridge.ports.keeping import Line, Trouble
 from bridge.rules import RuleFile
 from bridge.sources.telegram.api import BotApi
 from bridge.sources.telegram.notices import Chat
 from bridge.sources.webhooks.notices import Post
 from bridge.store.core import Store
-from bridge.watch import LEAST_FREE, WATCH_SECONDS, Watch, of_connection, of_disk
+from bridge.upkeep.herald import GIVEN_UP_AFTER, Herald
+from bridge.upkeep.watch import LEAST_FREE, WATCH_SECONDS, Watch, of_connection, of_disk
 from tests.bot_api import TOKEN
 from tests.bot_api import BotApi as FakeBot
 from tests.conftest import Clock

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from bridge.operations import Audit, Balance
 from bridge.ports import DAY
+from bridge.ports.keeping import Audit, Balance
 from bridge.store.sqlite import Tx
 
 ARRIVED, SIGHTED, TAKEN = "arrived", "sighted", "taken"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bridge.operations import Notice, Trouble
+from bridge.ports.keeping import Notice, Trouble
 from bridge.store.sqlite import Tx
 
 LONGEST = 2000

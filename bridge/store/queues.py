@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from bridge.operations import WAITING, Line
+from bridge.ports.keeping import WAITING, Line
 from bridge.store.sqlite import Tx
 
 MOST_AT_ONCE = 500

@@ -1,4 +1,4 @@
-"""What those who look after it ask of the store: the ports of bridge.operations over their units of work."""
+"""What those who look after it ask of the store: the ports of bridge.ports.keeping over their units of work."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bridge.operations import Audit, Line, Notice, Trouble
+from bridge.ports.keeping import Audit, Line, Notice, Trouble
 from bridge.rules import Keep
 from bridge.store import backup, books, notices, queues, underway
 from bridge.store.bell import IDLE_SECONDS, Bell

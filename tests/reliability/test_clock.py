@@ -9,7 +9,7 @@ from bridge.errors import Throttled, Unavailable
 from bridge.ports import DAY, Traits
 from bridge.sender import Sender
 from bridge.store.core import Store
-from bridge.timekeeper import CLOCK_SECONDS, Timekeeper
+from bridge.upkeep.timekeeper import CLOCK_SECONDS, Timekeeper
 from tests.conftest import Clock
 from tests.store.filled import states, take, urls
 

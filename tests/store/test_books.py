@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bridge.delivery import Dead
-from bridge.operations import Audit
+from bridge.ports.keeping import Audit
 from bridge.rules import Keep
 from bridge.store.core import Store
 from tests.conftest import Clock

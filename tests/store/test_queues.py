@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bridge.delivery import Dead, Unknown
-from bridge.operations import Line
 from bridge.ports import OWNER, Terms
+from bridge.ports.keeping import Line
 from bridge.store.core import Store
 from bridge.store.queues import MOST_AT_ONCE
 from tests.conftest import Clock

@@ -10,8 +10,8 @@ from starlette.routing import BaseRoute
 
 from bridge.link import host
 from bridge.net import Answer, Door
-from bridge.operations import Trouble
 from bridge.ports import OWNER, ManyCursors
+from bridge.ports.keeping import Trouble
 from bridge.sources.feeds.entry import Document
 from bridge.sources.feeds.look import preview
 from bridge.sources.feeds.moves import Moves, States

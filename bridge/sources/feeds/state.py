@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Self
 
 from bridge.delivery import backoff
-from bridge.operations import Trouble
+from bridge.ports.keeping import Trouble
 from bridge.sources.feeds.wishes import allowed_from
 
 _MINUTE = 60.0

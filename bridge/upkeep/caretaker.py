@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bridge.errors import ConfigError
-from bridge.operations import Balance, Books, Queues
 from bridge.ports import Gate, Ledger
+from bridge.ports.keeping import Balance, Books, Queues
 
 MOST_LISTED = 1000
 

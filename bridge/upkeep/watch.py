@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bridge.operations import Books, Line, Notices, Queues, Trouble, Troubled
 from bridge.ports import DAY, HOUR, Gate, Ledger
+from bridge.ports.keeping import Books, Line, Notices, Queues, Trouble, Troubled
 from bridge.rules import RuleFile
 
 WATCH_SECONDS = 60.0

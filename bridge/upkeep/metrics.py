@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from bridge.operations import Books, Notices
+from bridge.ports.keeping import Books, Notices
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

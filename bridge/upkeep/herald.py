@@ -9,8 +9,8 @@ from typing import Protocol
 
 from bridge.delivery import backoff
 from bridge.errors import BridgeError, SourceError
-from bridge.operations import Notice, Notices
 from bridge.ports import DAY
+from bridge.ports.keeping import Notice, Notices
 
 MOST_NOTICES = 50
 LONGEST_WORDS = 3500
