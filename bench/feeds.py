@@ -28,7 +28,10 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from bridge.store.sqlite import Tx
 
 ROOT = Path(__file__).resolve().parents[1]
 ENTRIES = 30
@@ -264,6 +267,9 @@ async def remembering(site: Site, folder: Path) -> None:
         rows = [(f"feed:{url}", FeedState(validated=url, **tags).text) for url in urls]
         rows += [(f"follow:me:{url}", json.dumps({"taken": time.time() + 10})) for url in urls]
         await store._database.write(lambda tx, rows=rows: tx.executemany(KEEP, rows).rowcount)
+    await store._database.write(_fill)
+    await store._database.read(_look_through)
+    await store._database.write(_look_through)
     registry = Registry(store)
     await registry.restore()
     feeds = Feeds(store, net, registry, clock=time.time, chance=random.random)
@@ -276,6 +282,16 @@ async def remembering(site: Site, folder: Path) -> None:
     await asyncio.gather(running, return_exceptions=True)
     await store.close()
     await net.close()
+
+
+def _fill(tx: Tx) -> None:
+    """More than SQLite's caches hold: full they are as large whatever is followed, and no feed's memory."""
+    for number in range(16_384):
+        tx.execute(KEEP, (f"other:{number}", "x" * 1000))
+
+
+def _look_through(tx: Tx) -> None:
+    tx.execute("SELECT sum(length(value)) FROM progress").fetchall()
 
 
 async def _all_polled(store: object, feeds: object, since: float) -> bool:
@@ -436,7 +452,10 @@ def _cpu(rounds: list[Round]) -> float:
 
 
 def flat(many: int) -> None:
-    """The same process with a hundred times as many feeds, followed by hand, after a poll that changed nothing."""
+    """The same process with a hundred times as many feeds, followed by hand, after a poll that changed nothing.
+
+    SQLite's caches are full in both.
+    """
     told = []
     for feeds in (many // 100, many):
         with published(1, 1) as site:

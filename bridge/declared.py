@@ -24,7 +24,7 @@ from bridge.net import Net
 from bridge.ports import Destination
 from bridge.rules import READING, RuleFile
 from bridge.settings import Settings
-from bridge.sources.feeds.registry import Follower
+from bridge.sources.feeds.followers import Follower
 from bridge.sources.webhooks.source import Hook
 from bridge.web.server import check_certificate
 

@@ -11,7 +11,8 @@ from bridge.errors import ConfigError
 from bridge.intake import Intake
 from bridge.rules import RuleFile
 from bridge.settings import Settings
-from bridge.sources.feeds.registry import Follower, Registry
+from bridge.sources.feeds.followers import Follower
+from bridge.sources.feeds.registry import Registry
 from bridge.sources.webhooks.source import Hook, Webhooks
 from bridge.store.core import Store
 

@@ -78,6 +78,16 @@ def test_a_feed_is_found_on_its_page_followed_and_its_entries_saved(run: Run, si
     assert "never saved" in run("why", "https://news.example/1").output
 
 
+def test_while_nothing_runs_it_is_told_when_what_was_found_is_read(run: Run, site: str) -> None:
+    assert run("feeds", "add", f"{site}/feed", "--dry-run").stderr == ""
+    assert run("feeds", "add", f"{site}/feed", "--start", "all").stderr == (
+        "(pocket-bridge is not running: what was found is read, and the feed asked again,"
+        " at the next “pocket-bridge run”)\n"
+    )
+    run("feeds", "remove", "news")
+    assert run("feeds", "add", f"{site}/feed", "--json").stderr == ""
+
+
 def test_of_several_feeds_the_commands_to_choose_from_are_told(run: Run, site: str) -> None:
     result = run("feeds", "add", f"{site}/two")
     assert result.exit_code == 1

@@ -53,6 +53,14 @@ def ask(command: str, arguments: Mapping[str, Any], *, tell_idle: bool = False, 
         return asyncio.run(_alone(settings, command, arguments, looks=looks))
 
 
+def tell_until_it_runs(words: str) -> None:
+    """What waits for a running process, told to a person when there is none."""
+    from bridge import control
+
+    if not control.runs(current_settings().data):
+        click.echo(f"(pocket-bridge is not running: {words} at the next “pocket-bridge run”)", err=True)
+
+
 @contextlib.contextmanager
 def conversation() -> Iterator[Callable[[str, Mapping[str, Any]], Any]]:
     """Asks one thing after another: the running process, or a bridge that lives as long as this when none runs."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from bridge.cli.asking import as_json, ask, look, show, typed_address
+from bridge.cli.asking import as_json, ask, look, show, tell_until_it_runs, typed_address
 from bridge.errors import ConfigError
 from bridge.words import feeds as words
 
@@ -84,6 +84,8 @@ def feeds_add(
     }
     answer = ask("feeds-add", asked)
     show(answer, words.added, as_json=as_json)
+    if answer["added"] and not as_json:
+        tell_until_it_runs("what was found is read, and the feed asked again,")
     if "candidates" in answer:
         sys.exit(1)
 
@@ -140,6 +142,8 @@ def feeds_import(*, file: Path, tags: tuple[str, ...], start: str, dry_run: bool
     asked = {"content": content, "account": account, "start": start, "tags": list(tags), "really": not dry_run}
     answer = ask("feeds-import", asked)
     show(answer, words.imported, as_json=as_json)
+    if answer["added"] and not dry_run and not as_json:
+        tell_until_it_runs("these feeds are read")
     if answer["bad"]:
         sys.exit(1)
 

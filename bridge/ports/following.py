@@ -39,6 +39,10 @@ class Subscriptions(Protocol):
         """Everybody's, in the order they were made."""
         ...
 
+    async def subscriptions_mark(self) -> int:
+        """0 where there are none, and another number whenever they are others."""
+        ...
+
     async def subscribe(self, new: Sequence[Subscription]) -> None:
         """All of them or none. Raises Conflict when an account has an address or a name already."""
         ...

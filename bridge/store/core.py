@@ -368,6 +368,9 @@ class Store:
     async def subscriptions(self) -> Sequence[Subscription]:
         return await self._database.read(subscriptions.every)
 
+    async def subscriptions_mark(self) -> int:
+        return await self._database.read(subscriptions.mark)
+
     async def subscribe(self, new: Sequence[Subscription]) -> None:
         now = self._clock()
         await self._database.write(lambda tx: subscriptions.add(tx, new, now))

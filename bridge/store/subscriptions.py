@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from bridge.errors import Conflict
 from bridge.ports import Backlog, Subscription
@@ -11,13 +13,28 @@ from bridge.store.sqlite import Tx
 GIVEN_UP = "its feed was removed before its turn came"
 
 
+_EVERY = "SELECT account, url, name, options, since FROM subscription ORDER BY since, url"
+
+
 def every(tx: Tx) -> list[Subscription]:
     """All accounts', in the order they were made."""
-    rows = tx.execute("SELECT account, url, name, options, since FROM subscription ORDER BY since, url").fetchall()
+    intern = sys.intern  # ten thousand have few accounts and options
     return [
-        Subscription(account=account, url=url, name=name, options=options, since=since)
-        for account, url, name, options, since in rows
+        Subscription(account=intern(account), url=url, name=name, options=intern(options), since=since)
+        for account, url, name, options, since in _rows(tx)
     ]
+
+
+def mark(tx: Tx) -> int:
+    """Another one after any of them has changed."""
+    found = 0
+    for row in _rows(tx):
+        found = hash((found, row))
+    return found
+
+
+def _rows(tx: Tx) -> Iterator[tuple[Any, ...]]:
+    return iter(tx.execute(_EVERY).fetchone, None)
 
 
 def add(tx: Tx, new: Sequence[Subscription], now: float) -> None:

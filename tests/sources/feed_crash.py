@@ -26,9 +26,10 @@ from bridge.ports import Arrival, Cursor, Key, Receipt
 from bridge.rules import Feed, Start
 from bridge.sources.feeds.document import parse
 from bridge.sources.feeds.entry import Document
+from bridge.sources.feeds.followers import Follower
 from bridge.sources.feeds.moves import Moves
 from bridge.sources.feeds.reader import Reader
-from bridge.sources.feeds.registry import Follower, Registry
+from bridge.sources.feeds.registry import Registry
 from bridge.sources.feeds.source import Feeds
 from bridge.store.core import Store
 from tests.sources.feed_site import item, rss

@@ -18,8 +18,9 @@ from bridge.errors import FetchError, InvalidArrival, SourceError, StoreError
 from bridge.net import Net
 from bridge.ports import Arrival, Key, ManyCursors, Receipt
 from bridge.rules import Feed, Start
+from bridge.sources.feeds.followers import Follower
 from bridge.sources.feeds.reader import Reader
-from bridge.sources.feeds.registry import Follower, Registry
+from bridge.sources.feeds.registry import Registry
 from bridge.sources.feeds.source import Feeds, preview, read
 from bridge.sources.feeds.state import FeedState, describe
 from bridge.store.core import Store

@@ -25,10 +25,11 @@ from bridge.net import Net
 from bridge.ports import Arrival
 from bridge.rules import EMPTY, Feed, Start, decide, load
 from bridge.sources.feeds.doctor import Case, findings
+from bridge.sources.feeds.followers import Follower
 from bridge.sources.feeds.office import Office
 from bridge.sources.feeds.opml import Outline, opml, outlines
 from bridge.sources.feeds.pace import Limits, Progress, queued
-from bridge.sources.feeds.registry import Follower, Registry
+from bridge.sources.feeds.registry import Registry
 from bridge.sources.feeds.source import Feeds, read
 from bridge.sources.feeds.state import FeedState
 from bridge.store import migrations

@@ -16,8 +16,9 @@ from bridge.errors import SourceError
 from bridge.intake import Intake
 from bridge.net import Net
 from bridge.rules import EMPTY, Feed, Start
+from bridge.sources.feeds.followers import Follower
 from bridge.sources.feeds.reader import Reader
-from bridge.sources.feeds.registry import Follower, Registry
+from bridge.sources.feeds.registry import Registry
 from bridge.sources.feeds.source import POLLS, Feeds, read
 from bridge.sources.feeds.state import FeedState
 from bridge.store.core import Store

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bridge.link import host
 from bridge.ports import DAY, Backlog
-from bridge.sources.feeds.registry import Follower
+from bridge.sources.feeds.followers import Follower
 from bridge.sources.feeds.state import FeedState
 
 LONG_SILENCE = 180 * DAY

@@ -14,9 +14,10 @@ from bridge.rules import READING, Feed, interval_of, start_of
 from bridge.sources.feeds.doctor import Case, findings
 from bridge.sources.feeds.entry import Entry
 from bridge.sources.feeds.exchange import Exchange
+from bridge.sources.feeds.followers import Follower
 from bridge.sources.feeds.look import Found, Several, found
 from bridge.sources.feeds.news import news
-from bridge.sources.feeds.registry import Follower, Registry, check
+from bridge.sources.feeds.registry import Registry, check
 from bridge.sources.feeds.source import Feeds
 from bridge.sources.feeds.state import FeedState, describe
 

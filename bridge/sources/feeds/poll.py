@@ -17,12 +17,12 @@ from bridge.errors import Conflict, FetchError, SourceError, StoreError
 from bridge.net import Answer, Door
 from bridge.ports import DAY, Arrival, Cursor, Inbox, Key
 from bridge.sources.feeds.entry import Document
+from bridge.sources.feeds.followers import Channel, Follower
 from bridge.sources.feeds.moves import Moves
 from bridge.sources.feeds.news import EVERYTHING, News, news, questions, rhythm
 from bridge.sources.feeds.pace import Limits, Progress, queued
 from bridge.sources.feeds.reader import Reader
 from bridge.sources.feeds.reading import arrival
-from bridge.sources.feeds.registry import Channel, Follower
 from bridge.sources.feeds.state import (
     FeedState,
     pause,
@@ -95,7 +95,7 @@ class Poller:
         self._clock = clock
         self._chance = chance
         self._at_once = at_once
-        self._begun: dict[str, float] = {}
+        self._begun: set[int] = set()  # of ten thousand feeds their hashes, not their texts
 
     async def poll(self, channel: Channel) -> Outcome:
         """One poll, due or not. Raises StoreError, and then nothing has changed."""
@@ -171,9 +171,12 @@ class Poller:
         return all([await self._has_begun(follower) for follower in channel.followers])
 
     async def _has_begun(self, follower: Follower) -> bool:
-        begun = self._begun.get(follower.progress, -1.0) == follower.since
-        if not begun and (begun := (await self._progress(follower)).has_begun(follower.since)):
-            self._begun[follower.progress] = follower.since
+        known = hash((follower.progress, follower.since))
+        if known in self._begun:
+            return True
+        begun = (await self._progress(follower)).has_begun(follower.since)
+        if begun:
+            self._begun.add(known)
         return begun
 
     async def _progress(self, follower: Follower) -> Progress:

@@ -12,8 +12,8 @@ from starlette.routing import BaseRoute, Route
 
 from bridge.errors import SourceError, StoreError
 from bridge.sources.feeds.entry import Document
+from bridge.sources.feeds.followers import Channel
 from bridge.sources.feeds.reader import Reader
-from bridge.sources.feeds.registry import Channel
 from bridge.sources.feeds.websub import Hubs, signed
 
 MOST_BODY = 1024 * 1024

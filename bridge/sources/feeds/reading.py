@@ -10,7 +10,7 @@ from bridge.errors import InvalidArrival
 from bridge.link import Sighting
 from bridge.ports import DAY, Arrival, Key, Reading
 from bridge.sources.feeds.entry import Entry
-from bridge.sources.feeds.registry import Follower
+from bridge.sources.feeds.followers import Follower
 
 
 def arrival(follower: Follower, entry: Entry, key: str, due: float) -> Arrival:

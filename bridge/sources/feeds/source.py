@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from starlette.routing import BaseRoute
 
@@ -13,13 +14,14 @@ from bridge.net import Answer, Door
 from bridge.ports import OWNER, ManyCursors
 from bridge.ports.keeping import Trouble
 from bridge.sources.feeds.entry import Document
+from bridge.sources.feeds.followers import Channel, Follower
 from bridge.sources.feeds.look import preview
 from bridge.sources.feeds.moves import Moves, States
 from bridge.sources.feeds.poll import AT_ONCE, Outcome, Poller
 from bridge.sources.feeds.push import Push
 from bridge.sources.feeds.reader import Reader
 from bridge.sources.feeds.reading import read
-from bridge.sources.feeds.registry import Channel, Follower, Registry
+from bridge.sources.feeds.registry import Registry
 from bridge.sources.feeds.schedule import Schedule
 from bridge.sources.feeds.state import FeedState, describe, trouble
 from bridge.sources.feeds.websub import Hubs
@@ -37,7 +39,7 @@ LONGEST_DELAY = 1.0
 """So many unchanged feeds are written down together, and after so many seconds at the latest."""
 
 MOST_PLANNED = 500
-"""States in one read while feeds are planned."""
+"""States in one read while all feeds are looked at."""
 
 MOST_LINES = 10
 """Feeds of which `status` tells one by one; of more only those that fail."""
@@ -81,25 +83,36 @@ class Feeds:
 
     async def condition(self) -> Sequence[str]:
         """A line for each feed, or for each that fails: how the last poll went, and when the next is."""
-        now, followers = self._clock(), list(self.registry)
-        if not followers:
+        now, few = self._clock(), list(itertools.islice(self.registry, MOST_LINES + 1))
+        if not few:
             return ["none is followed yet: “pocket-bridge feeds add URL”, or list them under “feeds:” in the rule file"]
-        kept = await self._inbox.cursors(list(self.registry.channels))
-        states = {scope: self._moves.latest(scope) or kept.get(scope) for scope in self.registry.channels}
-        if len(followers) > MOST_LINES:
-            failing = [one for one in followers if FeedState.of(states[one.channel]).last_error]
-            first = (
-                f"{len(followers)} feeds, {len(failing)} of them in trouble; “pocket-bridge feeds doctor” tells more"
-            )
-            return [first, *_lines(failing[:MOST_LINES], states, now)]
-        return _lines(followers, states, now)
+        if len(few) > MOST_LINES:
+            return await self._summary(now)
+        states = {channel.scope: state async for channel, state in self._known()}
+        return [_line(one, states.get(one.channel), now) for one in few]
+
+    async def _summary(self, now: float) -> Sequence[str]:
+        number, failing, lines = 0, 0, list[str]()
+        async for channel, state in self._known():
+            number += len(channel.followers)
+            if FeedState.of(state).last_error:
+                failing += len(channel.followers)
+                lines += [_line(one, state, now) for one in channel.followers[: MOST_LINES - len(lines)]]
+        return [f"{number} feeds, {failing} of them in trouble; “pocket-bridge feeds doctor” tells more", *lines]
 
     async def troubles(self) -> Sequence[Trouble]:
         """Feeds that fail, or are gone."""
+        told = [trouble(channel.name, FeedState.of(state)) async for channel, state in self._known()]
+        return [found for found in told if found]
+
+    async def _known(self) -> AsyncIterator[tuple[Channel, str | None]]:
+        """Every channel and what is kept of it, some at a time: of ten thousand, all would be much."""
         channels = self.registry.channels
-        kept = await self._inbox.cursors(list(channels))
-        states = {scope: FeedState.of(self._moves.latest(scope) or kept.get(scope)) for scope in channels}
-        return [found for scope, one in channels.items() if (found := trouble(one.name, states[scope]))]
+        scopes = iter(channels)
+        while some := list(itertools.islice(scopes, MOST_PLANNED)):
+            held = await self._inbox.cursors(some)
+            for scope in some:
+                yield channels[scope], self._moves.latest(scope) or held.get(scope)
 
     async def run(self) -> None:
         """Polls what is due until cancelled. Raises StoreError when the inbox fails."""
@@ -140,7 +153,7 @@ class Feeds:
         if channels is self._planned:
             return ()
         self._planned = channels
-        gone = list(self._schedule.names - channels.keys())
+        gone = [scope for scope in self._schedule.names if scope not in channels]
         self._schedule.forget(gone)
         new = [scope for scope in channels if scope not in self._schedule]
         for start in range(0, len(new), MOST_PLANNED):
@@ -219,8 +232,8 @@ class Feeds:
         await self.reader.close()
 
 
-def _lines(followers: Iterable[Follower], states: dict[str, str | None], now: float) -> list[str]:
-    return [f"{_called(one)}: {describe(states[one.channel], now=now)}" for one in followers]
+def _line(follower: Follower, state: str | None, now: float) -> str:
+    return f"{_called(follower)}: {describe(state, now=now)}"
 
 
 def _called(follower: Follower) -> str:
