@@ -405,7 +405,7 @@ def peers(site: Site, python: str, folder: Path, rounds: int) -> Iterator[tuple[
     if python and not _lacks(python, "feed2exec"):
         yield "feed2exec", [python, "-c", script(FEED2EXEC, "feed2exec", few)]
     if shutil.which("newsboat"):
-        yield "newsboat", [sys.executable, "-c", script(NEWSBOAT, "newsboat", few)]
+        yield "newsboat", [sys.executable, "-c", script(NEWSBOAT, "newsboat", site)]
 
 
 def _lacks(python: str, module: str) -> bool:

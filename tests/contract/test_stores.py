@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -189,6 +190,21 @@ async def test_of_feeds_that_are_followed_together_all_are_kept_or_none(store: S
         await store.resubscribe(followed("https://b.example/", "b"))
     assert await store.unsubscribe("bob", "https://a.example/") == 0
     assert await store.unsubscribe("bob", "https://a.example/") is None
+
+
+async def test_the_mark_of_feeds_that_are_followed_is_another_whenever_they_are_others(store: Store) -> None:
+    marks = [await store.subscriptions_mark()]
+    feed = followed("https://a.example/", "a")
+    for others in (store.subscribe([feed]), store.resubscribe(replace(feed, name="b"))):
+        await others
+        marks.append(await store.subscriptions_mark())
+    await store.resubscribe(replace(feed, name="b", options='{"tags": ["x"]}'))
+    marks += [await store.subscriptions_mark(), await store.subscriptions_mark()]
+    assert marks[0] == 0
+    assert len(set(marks)) == 4
+    assert marks[-1] == marks[-2]
+    await store.unsubscribe("me", "https://a.example/")
+    assert await store.subscriptions_mark() == 0
 
 
 async def test_cursors_beside_one_move_with_it_or_not_at_all(store: Store) -> None:
