@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 State = Literal["held", "pending", "leased", "unknown", "delivered", "dead", "cancelled"]
 STATES: tuple[State, ...] = get_args(State)
@@ -84,8 +84,7 @@ _BASE_SECONDS = 2.0
 LONGEST_SECONDS = 6 * 3600.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class Delivery(NamedTuple):
     """The wanted state of one link at one connection, as leased to the sender.
 
     `added`: the service already has the link, so only `new_tags` and `new_title` are to be sent, never a second add.
@@ -144,8 +143,7 @@ class Unknown:
 Outcome = Delivered | Retry | Dead | Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     """What the store writes about one delivery: what happened, when it is due again, and why.
 
     `tags`: those the service has now, None for all that were wanted.
@@ -166,8 +164,8 @@ class Settlement:
 def settlement(attempts: int, outcome: Outcome, *, now: float, chance: float) -> Settlement:
     """`attempts` were made before this one; `chance` in [0, 1) is the jitter."""
     match outcome:
-        case Delivered(how, remote_id, tags):
-            return Settlement(Event.DELIVERED, how, attempts + 1, remote_id=remote_id, tags=tags)
+        case Delivered():
+            return Settlement(Event.DELIVERED, outcome.how, attempts + 1, 0.0, outcome.remote_id, outcome.tags)
         case Dead(reason):
             return Settlement(Event.REFUSED, reason, attempts + 1)
         case Unknown(reason):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -253,8 +254,9 @@ class Sender:
     async def _settle(
         self, batch: Sequence[Delivery], outcomes: Sequence[Outcome], call: Call | None, *, burns: bool = True
     ) -> None:
+        now = self._clock()
         settled = [
-            (delivery, self._settlement(delivery, outcome, burns=burns))
+            (delivery, self._settlement(delivery, outcome, now=now, burns=burns))
             for delivery, outcome in zip(batch, outcomes, strict=True)
         ]
         held = await self._outbox.settle(settled, call=call)
@@ -262,10 +264,10 @@ class Sender:
             log.warning("%s: %d leases were lost and their results dropped", self._destination.name, len(batch) - held)
         log.info("%s: %s in %.0f ms", self._destination.name, _summary(settled), (call.took if call else 0.0) * 1000)
 
-    def _settlement(self, delivery: Delivery, outcome: Outcome, *, burns: bool) -> Settlement:
+    def _settlement(self, delivery: Delivery, outcome: Outcome, *, now: float, burns: bool) -> Settlement:
         if isinstance(outcome, Unknown) and (self.terms.idempotent or delivery.added):
             outcome = Retry(outcome.reason, burns=burns)
-        return settlement(delivery.attempts, outcome, now=self._clock(), chance=self._chance())
+        return settlement(delivery.attempts, outcome, now=now, chance=self._chance())
 
 
 def _done() -> asyncio.Future[Any]:
@@ -341,5 +343,5 @@ def _halves(part: Sequence[Delivery]) -> list[Sequence[Delivery]]:
 
 
 def _summary(settled: Sequence[tuple[Delivery, Settlement]]) -> str:
-    states = [settlement.state for _, settlement in settled]
-    return ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+    states = Counter(settlement.state for _, settlement in settled)
+    return ", ".join(f"{number} {state}" for state, number in states.items())

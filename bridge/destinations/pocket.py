@@ -157,7 +157,9 @@ def _actions(delivery: Delivery) -> list[Action]:
 
 
 def _outcome(delivery: Delivery, results: Sequence[ActionResult]) -> Outcome:
-    result = results[0] if len(results) == 1 else next((one for one in results if not one.ok), results[0])
+    result = results[0]
+    if len(results) > 1:
+        result = next((one for one in results if not one.ok), result)
     if result.ok:
         return Delivered("merged" if delivery.added else "created", result.item_id or delivery.remote_id)
     error = result.error or ActionError()

@@ -21,7 +21,7 @@ class _Action:
         said = {"action": self.action}
         for name in _names(self):
             if value := getattr(self, name):
-                said[name] = value if isinstance(value, str) else _word(value)
+                said[name] = _word(value)
         return said
 
 
@@ -36,7 +36,7 @@ def _names(action: _Action) -> tuple[str, ...]:
 
 
 def _word(value: Any) -> str:
-    return str(value) if isinstance(value, int) else ",".join(value)
+    return value if isinstance(value, str) else str(value) if isinstance(value, int) else ",".join(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,23 @@ class Add(_Action):
     title: str = ""
     tags: Sequence[str] = ()
     ref_id: str = ""
+
+    def wire(self) -> dict[str, str]:
+        # As for any action, written out: of what is sent in bulk nearly all are adds.
+        said = {"action": "add"}
+        if self.time:
+            said["time"] = str(self.time)
+        if self.url:
+            said["url"] = self.url
+        if self.item_id:
+            said["item_id"] = str(self.item_id)
+        if self.title:
+            said["title"] = self.title
+        if self.tags:
+            said["tags"] = _word(self.tags)
+        if self.ref_id:
+            said["ref_id"] = self.ref_id
+        return said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

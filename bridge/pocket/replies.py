@@ -104,7 +104,7 @@ def action_results(actions: Sequence[Action], body: Mapping[str, Any]) -> tuple[
     if len(results) != len(actions):
         raise UnexpectedReplyError(f"{len(actions)} actions were sent and {len(results)} results came back")
     errors += [None] * (len(results) - len(errors))
-    return tuple(_result(*one) for one in zip(actions, results, errors, strict=False))
+    return tuple(map(_result, actions, results, errors))
 
 
 def _result(action: Action, result: Any, error: Any) -> ActionResult:
@@ -126,11 +126,11 @@ def _item(value: Any) -> Item | None:
 
 
 def _shown(value: Any) -> Mapping[str, Any] | None:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return None
     # For a while a server put the item of a result one level deeper.
     inner = value.get("item")
-    return inner if isinstance(inner, Mapping) else value
+    return inner if isinstance(inner, dict) else value
 
 
 def _in_order(listed: Any) -> tuple[Item, ...]:

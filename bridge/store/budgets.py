@@ -36,7 +36,7 @@ def take(tx: Tx, connection: str, found: Turn) -> None:
 
 def are_known(tx: Tx, scopes: Sequence[str]) -> bool:
     """Whether anything is known of a limit: until then calls go as they come."""
-    return any(one.known or one.blocked for one in _find(tx, scopes))
+    return _says_something(*_find(tx, scopes))
 
 
 def may_call(tx: Tx, scopes: Sequence[str], *, now: float) -> bool:
@@ -53,7 +53,8 @@ def answered(
 ) -> None:
     """What the answers of some calls said. `until`: no call before, where the last of them met a limit."""
     tx.execute("DELETE FROM turn WHERE connection = ? AND at <= ?", (connection, now))
-    budgets = [pure.at(one, now) for one in _find(tx, scopes)]
+    known = _find(tx, scopes)
+    budgets = [pure.at(one, now) for one in known]
     for number, one in enumerate(budgets):
         corrected = one
         for said in heard:
@@ -62,7 +63,8 @@ def answered(
     if until > now:
         faulty = pure.at_fault(budgets, heard[-1] if heard else Heard())
         budgets = [pure.blocked(one, until) if one.scope in faulty else one for one in budgets]
-    _keep(tx, budgets)
+    # Most services name no limit: of those there is nothing to keep.
+    _keep(tx, [one for before, one in zip(known, budgets, strict=True) if _says_something(before, one)])
 
 
 def budgets(tx: Tx, now: float) -> list[dict[str, Any]]:
@@ -82,15 +84,18 @@ def budgets(tx: Tx, now: float) -> list[dict[str, Any]]:
     ]
 
 
+def _says_something(*budgets: Budget) -> bool:
+    return any(one.known or one.blocked for one in budgets)
+
+
 def _find(tx: Tx, scopes: Sequence[str]) -> list[Budget]:
-    return [_found(tx, scope) for scope in scopes]
-
-
-def _found(tx: Tx, scope: str) -> Budget:
-    row = tx.execute(f"SELECT {', '.join(_COLUMNS)} FROM budget WHERE scope = ?", (scope,)).fetchone()
-    turns = tx.execute("SELECT at FROM turn WHERE scope = ?", (scope,)).fetchall()
-    budget = Budget(*row) if row else Budget(scope)
-    return replace(budget, promised=tuple(moment for (moment,) in turns))
+    among = f"WHERE scope IN ({', '.join('?' * len(scopes))})"
+    rows = tx.execute(f"SELECT {', '.join(_COLUMNS)} FROM budget {among}", scopes).fetchall()
+    found = {row[0]: Budget(*row) for row in rows}
+    promised: dict[str, list[float]] = {scope: [] for scope in scopes}
+    for scope, moment in tx.execute(f"SELECT scope, at FROM turn {among}", scopes).fetchall():
+        promised[scope].append(moment)
+    return [replace(found.get(scope) or Budget(scope), promised=tuple(promised[scope])) for scope in scopes]
 
 
 def _kept(tx: Tx, connection: str) -> float | None:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from bridge.delivery import LEASE_SECONDS, MOVES, Delivery, Event, Settlement, after, ran_out
@@ -15,20 +16,21 @@ from bridge.store import budgets
 from bridge.store.outbox import HAND_LANE, LANES, concerned, json_of
 from bridge.store.sqlite import Tx
 
-_COLUMNS = "id, url, title, tags, sent_tags, added, at, attempts, lease, remote_id, account, new_title"
+_COLUMNS = "id, url, title, tags, sent_tags, added, at, attempts, remote_id, account, new_title, due"
 
 # A lease is a due date in the future with a name on it.
 _SQL_LEASE = """
     UPDATE delivery SET state = '{state}', lease = ?, due = ?, changed = ?, sent_revision = revision
-    WHERE id IN ({ids}) RETURNING {columns}
+    WHERE id IN ({ids})
 """
 # One look at the index for each lane: what is due later is not walked over.
 _SQL_DUE = f"""
-    SELECT id, due FROM delivery WHERE connection = ? AND {concerned(Event.LEASED)} AND lane = ? AND due <= ?
+    SELECT {_COLUMNS} FROM delivery WHERE connection = ? AND {concerned(Event.LEASED)} AND lane = ? AND due <= ?
     ORDER BY due, id LIMIT ?
 """
 _SQL_UNKNOWN = f"""
-    SELECT id FROM delivery WHERE connection = ? AND {concerned(Event.LOOKED_UP)} AND due <= ? ORDER BY due, id LIMIT ?
+    SELECT {_COLUMNS} FROM delivery WHERE connection = ? AND {concerned(Event.LOOKED_UP)} AND due <= ?
+    ORDER BY due, id LIMIT ?
 """
 # One statement for many rows: each statement of a writer hands the interpreter to whoever else wants it, twice.
 _SQL_SETTLE = """
@@ -53,7 +55,7 @@ def lease(tx: Tx, terms: Terms, *, ahead: bool = False, reserve: float, now: flo
         return []
     if not ahead and not _is_its_turn(tx, terms, by_hand=by_hand, reserve=reserve, now=now):
         return []
-    return _lease(tx, [number for number, _ in due], Event.LEASED, now)
+    return _lease(tx, due, Event.LEASED, now)
 
 
 def lease_unknown(tx: Tx, terms: Terms, *, reserve: float, now: float) -> list[Delivery]:
@@ -63,7 +65,7 @@ def lease_unknown(tx: Tx, terms: Terms, *, reserve: float, now: float) -> list[D
     rows = tx.execute(_SQL_UNKNOWN, (terms.connection, now, terms.batch)).fetchall()
     if not rows or not _is_its_turn(tx, terms, by_hand=False, reserve=reserve, now=now):
         return []
-    return _lease(tx, [number for (number,) in rows], Event.LOOKED_UP, now)
+    return _lease(tx, rows, Event.LOOKED_UP, now)
 
 
 def _open(tx: Tx, terms: Terms, now: float) -> Gate | None:
@@ -72,9 +74,9 @@ def _open(tx: Tx, terms: Terms, now: float) -> Gate | None:
     return None if gate.state == "paused" or gate.not_before > now else gate
 
 
-def _due(tx: Tx, connection: str, most: int, now: float) -> tuple[list[tuple[int, float]], bool]:
+def _due(tx: Tx, connection: str, most: int, now: float) -> tuple[list[Sequence[Any]], bool]:
     """What is due, by lane and age, and whether a person's own link is among it."""
-    due: list[tuple[int, float]] = []
+    due: list[Sequence[Any]] = []
     by_hand = False
     for lane in LANES:
         if len(due) < most:
@@ -83,9 +85,9 @@ def _due(tx: Tx, connection: str, most: int, now: float) -> tuple[list[tuple[int
     return due, by_hand
 
 
-def _gathers(due: Sequence[tuple[int, float]], most: int, terms: Terms, *, by_hand: bool, now: float) -> bool:
+def _gathers(due: Sequence[Sequence[Any]], most: int, terms: Terms, *, by_hand: bool, now: float) -> bool:
     """Whether the batch waits a little for more to leave with it."""
-    oldest = min(moment for _, moment in due)
+    oldest: float = min(row[-1] for row in due)
     return len(due) < most and not by_hand and oldest + terms.gather > now
 
 
@@ -98,30 +100,18 @@ def _is_its_turn(tx: Tx, terms: Terms, *, by_hand: bool, reserve: float, now: fl
     return turn.moment <= now
 
 
-def _lease(tx: Tx, numbers: Sequence[int], event: Event, now: float) -> list[Delivery]:
-    marks = ", ".join("?" * len(numbers))
-    sql = _SQL_LEASE.format(state=MOVES[event][1], ids=marks, columns=_COLUMNS)
-    rows = tx.execute(sql, (uuid.uuid4().hex, now + LEASE_SECONDS, now, *numbers)).fetchall()
-    return sorted(map(_delivery, rows), key=lambda delivery: delivery.id)
+def _lease(tx: Tx, rows: Sequence[Sequence[Any]], event: Event, now: float) -> list[Delivery]:
+    sql = _SQL_LEASE.format(state=MOVES[event][1], ids=", ".join("?" * len(rows)))
+    token = uuid.uuid4().hex
+    tx.execute(sql, (token, now + LEASE_SECONDS, now, *[row[0] for row in rows]))
+    return [_delivery(token, row) for row in sorted(rows, key=itemgetter(0))]
 
 
-def _delivery(row: Sequence[Any]) -> Delivery:
-    number, url, title, tags, sent, added, at, attempts, token, remote_id, account, new_title = row
+def _delivery(token: str, row: Sequence[Any]) -> Delivery:
+    number, url, title, tags, sent, added, at, attempts, remote_id, account, new_title, _ = row
     wanted, told = _tags(tags), _tags(sent)
-    return Delivery(
-        id=number,
-        url=url,
-        title=title,
-        tags=wanted,
-        new_tags=tuple(tag for tag in wanted if tag not in told) if told else wanted,
-        added=bool(added),
-        at=at,
-        attempts=attempts,
-        lease=token,
-        remote_id=remote_id,
-        account=account,
-        new_title=new_title,
-    )
+    new = tuple(tag for tag in wanted if tag not in told) if told else wanted
+    return Delivery(number, url, title, wanted, new, bool(added), at, attempts, token, remote_id, account, new_title)
 
 
 # Of a thousand links that wait, most have the tags of another one.
@@ -140,7 +130,7 @@ def settle(tx: Tx, settled: Sequence[tuple[Delivery, Settlement]], *, call: Call
     if call is not None:
         _called(tx, call, now)
     standing = _held(tx, [delivery for delivery, _ in settled])
-    rows, attempts = [], []
+    rows, attempts, took = [], [], call.took if call else 0.0
     for delivery, settlement in settled:
         held = standing.get(delivery.id)
         if held is None:
@@ -149,7 +139,7 @@ def settle(tx: Tx, settled: Sequence[tuple[Delivery, Settlement]], *, call: Call
         if held.lease == delivery.lease:
             outcome, row = _settled(delivery, settlement, held, now)
             rows.append(row)
-        attempts.append((delivery.id, now, call.took if call else 0.0, outcome, settlement.because))
+        attempts.append((delivery.id, now, took, outcome, settlement.because))
     _write(tx, _SQL_SETTLE, rows)
     _write(tx, _SQL_ATTEMPT, attempts)
     _tell_again(tx, {held.link for held in standing.values()}, now)
@@ -168,6 +158,7 @@ def _called(tx: Tx, call: Call, now: float) -> None:
 class _Standing(NamedTuple):
     """How a delivery stands while it is out. `outgrown`: more is wanted by now than was sent."""
 
+    id: int
     lease: str
     link: int
     outgrown: int
@@ -183,12 +174,12 @@ def _held(tx: Tx, deliveries: Sequence[Delivery]) -> dict[int, _Standing]:
         f" WHERE id IN ({marks})"
     )
     rows = tx.execute(sql, tuple(delivery.id for delivery in deliveries)).fetchall() if deliveries else []
-    return {row[0]: _Standing(*row[1:]) for row in rows}
+    return {row[0]: _Standing._make(row) for row in rows}
 
 
 def _settled(delivery: Delivery, settlement: Settlement, held: _Standing, now: float) -> tuple[str, tuple[object, ...]]:
     """The new state, and its row of SQL_SETTLE."""
-    _, _, outgrown, added, sent_tags, remote_id = held
+    _, _, _, outgrown, added, sent_tags, remote_id = held
     event = settlement.event
     if event == Event.DELIVERED:
         tags = delivery.tags if settlement.tags is None else settlement.tags
@@ -203,8 +194,12 @@ def _settled(delivery: Delivery, settlement: Settlement, held: _Standing, now: f
 def _write(tx: Tx, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
     for start in range(0, len(rows), _MOST_ROWS):
         part = rows[start : start + _MOST_ROWS]
-        marks = ", ".join([f"({', '.join('?' * len(part[0]))})"] * len(part))
-        tx.execute(sql.format(rows=marks), tuple(chain.from_iterable(part)))
+        tx.execute(_for_rows(sql, len(part), len(part[0])), tuple(chain.from_iterable(part)))
+
+
+@lru_cache(maxsize=64)
+def _for_rows(sql: str, number: int, columns: int) -> str:
+    return sql.format(rows=", ".join([f"({', '.join('?' * columns)})"] * number))
 
 
 def _tell_again(tx: Tx, links: set[int], now: float) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -104,7 +104,7 @@ async def test_tags_are_added_to_what_is_there(kind: Kind) -> None:
     first = delivery(1, "https://example.com/", "a")
     [outcome] = await kind.right.send([first])
     assert isinstance(outcome, Delivered)
-    later = replace(first, added=True, tags=("a", "b"), new_tags=("b",), remote_id=outcome.remote_id)
+    later = first._replace(added=True, tags=("a", "b"), new_tags=("b",), remote_id=outcome.remote_id)
     [merged] = await kind.right.send([later])
     assert isinstance(merged, Delivered)
     assert await kind.held() == {"https://example.com/": {"a", "b"}}

@@ -12,7 +12,6 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -115,7 +114,7 @@ async def settle(store: Store, sent: Sequence[Delivery], clock: Clock) -> int:
     marked = 0
     for delivery in sent:
         said = f"created, said the service: {'x' * 600}"
-        settled = replace(settlement(0, Delivered("created"), now=clock(), chance=0.5), because=said)
+        settled = settlement(0, Delivered("created"), now=clock(), chance=0.5)._replace(because=said)
         with contextlib.suppress(StoreError):
             marked += await store.settle([(delivery, settled)])
     return marked

@@ -8,7 +8,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -85,7 +85,7 @@ class Unfenced(Store):
             return dict(tx.execute("SELECT id, lease FROM delivery").fetchall())
 
         held = await self._database.read(leases)
-        believed = [(replace(delivery, lease=held[delivery.id]), settlement) for delivery, settlement in settled]
+        believed = [(delivery._replace(lease=held[delivery.id]), settlement) for delivery, settlement in settled]
         return await super().settle(believed, call=call)
 
 
