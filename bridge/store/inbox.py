@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 
@@ -22,7 +23,7 @@ SQL_ARRIVAL = """
 """
 
 SQL_INSERT = """
-    INSERT INTO arrival (account, source, channel, raw, gathers, received, due, state, reason) VALUES {} RETURNING id
+    INSERT INTO arrival (id, account, source, channel, raw, gathers, received, due, state, reason) VALUES {}
 """
 
 # A key that is known and not yet forgotten keeps its row.
@@ -58,9 +59,9 @@ def put(
         if name not in old:
             first.setdefault(name, arrival)
     ids = _insert(tx, list(first.values()), now)
-    books.enter(tx, books.ARRIVED, [(now, arrival.source) for arrival in first.values()])
+    _enter(tx, first.values(), now)
     _remember(tx, [(arrival.key, number) for arrival, number in zip(first.values(), ids, strict=True)], now)
-    _remember(tx, [(key, None) for key in seen], now)
+    _remember(tx, [(key, None) for key in {(key.scope, key.value): key for key in seen}.values()], now)
     given = dict(zip(first, ids, strict=True))
     return [
         Receipt(given.get(name) or _known_as(tx, arrival.key), first.pop(name, None) is arrival)
@@ -84,18 +85,35 @@ def _known(tx: Tx, names: Sequence[tuple[str, str]], now: float) -> set[tuple[st
     return {(scope, value) for scope, values in scopes.items() for value in known(tx, scope, values, now)}
 
 
-def _insert(tx: Tx, arrivals: Sequence[Arrival], now: float) -> list[int]:
+def _insert(tx: Tx, arrivals: Sequence[Arrival], now: float) -> Sequence[int]:
     """Their ids, in order: each is given a higher one than the one before."""
-    ids: list[int] = []
+    # Nobody else writes meanwhile, and asking for the ids of rows costs more than half of inserting them.
+    [highest] = tx.execute("SELECT coalesce(max(id), 0) FROM arrival").fetchone()
+    ids = range(highest + 1, highest + 1 + len(arrivals))
     for start in range(0, len(arrivals), ROWS):
         some = arrivals[start : start + ROWS]
         values: list[object] = []
-        for arrival in some:
+        for number, arrival in zip(ids[start:], some, strict=False):
             due_at = now if arrival.due <= now else _later(tx, arrival)
-            values += (arrival.account, arrival.source, arrival.channel, arrival.raw, arrival.group, now, due_at)
-        rows = tx.execute(SQL_INSERT.format(",".join(["(?, ?, ?, ?, ?, ?, ?, 'new', '')"] * len(some))), values)
-        ids += sorted(row[0] for row in rows.fetchall())
+            values += (
+                number,
+                arrival.account,
+                arrival.source,
+                arrival.channel,
+                arrival.raw,
+                arrival.group,
+                now,
+                due_at,
+            )
+        tx.execute(SQL_INSERT.format(",".join(["(?, ?, ?, ?, ?, ?, ?, ?, 'new', '')"] * len(some))), values)
     return ids
+
+
+def _enter(tx: Tx, arrivals: Iterable[Arrival], now: float) -> None:
+    entries = books.Entries()
+    for source, number in Counter([arrival.source for arrival in arrivals]).items():
+        entries.add(books.ARRIVED, now, source, number)
+    entries.write(tx)
 
 
 def _later(tx: Tx, arrival: Arrival) -> float:
@@ -110,10 +128,9 @@ def _later(tx: Tx, arrival: Arrival) -> float:
 
 
 def _remember(tx: Tx, keys: Sequence[tuple[Key, int | None]], now: float) -> None:
-    """Keys, each with the arrival it came with; those that are known stay as they are."""
-    each = list({(key.scope, key.value): (key, number) for key, number in keys}.values())
-    for start in range(0, len(each), ROWS):
-        some = each[start : start + ROWS]
+    """Keys, none of them twice, each with the arrival it came with; those that are known stay as they are."""
+    for start in range(0, len(keys), ROWS):
+        some = keys[start : start + ROWS]
         values: list[object] = []
         for key, number in some:
             values += (key.scope, key.value, number, now, None if key.keep is None else now + key.keep)

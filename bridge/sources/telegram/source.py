@@ -42,7 +42,6 @@ from bridge.sources.telegram.update import (
     kind,
     message_in,
     senders,
-    understood,
     update_id,
 )
 
@@ -188,14 +187,15 @@ class Telegram:
     async def _poll(self) -> None:
         began, before = self._clock(), self._offset
         updates = await self._updates()
-        received = [number for element in updates if (number := update_id(element.says)) is not None]
+        numbers = (update_id(element.says) for element in reversed(updates))
+        last = next((number for number in numbers if number is not None), None)
         if updates:
-            offset = received[-1] + 1 if received else (self._offset or 0) + 1
+            offset = (self._offset or 0) + 1 if last is None else last + 1
             await self._keep(updates, Cursor(f"{self._scope}:offset", str(offset), beside=self._heard_now()))
             self._offset = offset  # durable above: from here on the next call may confirm them
         elif heard := self._heard_now():
             await self._inbox.put([], cursor=heard[0])
-        moved = bool(received) and self._offset != before
+        moved = last is not None and self._offset != before
         if not moved and self._clock() - began < _SOON:
             await self._sleep(_SOON)  # a server that does not wait must not make us spin
 
@@ -286,13 +286,12 @@ class Telegram:
         """None for what is not ours to keep. What cannot be understood is kept: reading it will say why."""
         raw, update = element
         number = update_id(update)
-        if number is None:
+        if number is None or not isinstance(update, dict):
             digest = hashlib.sha256(raw.encode()).hexdigest()[:32]
             return Arrival(source=self.name, key=Key(f"{self._scope}:unreadable", digest, _KEPT), raw=raw)
         key = Key(self._scope, str(number), _KEPT)
         try:
-            known = understood(update)
-            message = message_in(known)
+            message = message_in(update)
             account = self._account(message) if message else None
         except InvalidArrival:
             return Arrival(source=self.name, key=key, raw=raw)
@@ -304,7 +303,7 @@ class Telegram:
             raw=raw,
             account=account,
             channel=str(message["chat"]["id"]),
-            group=identity(self._bot_api.bot_id, message) if kind(known) != PRESS else "",
+            group=identity(self._bot_api.bot_id, message) if kind(update) != PRESS else "",
             due=self._clock() + _ALBUM_SECONDS if "media_group_id" in message else 0.0,
         )
 
