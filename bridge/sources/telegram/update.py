@@ -98,15 +98,14 @@ def senders(message: Json) -> tuple[int, ...]:
 
     In a private chat only the person counts. Accounts that speak for many never do. Raises InvalidArrival.
     """
-    people = [] if message.get("from") is None else [_number(message["from"], "id", "its sender has no id")]
-    chat = chat_of(message)
+    people = () if message.get("from") is None else (_number(message["from"], "id", "its sender has no id"),)
     if is_private(message):
         if not people:
             raise InvalidArrival("a private message without a sender")
-        return tuple(people)
+        return people
     behalf = message.get("sender_chat")
     channels = [] if behalf is None else [_number(behalf, "id", "its sender_chat has no id")]
-    return tuple(dict.fromkeys(id_ for id_ in (*people, *channels, chat) if id_ not in _SHARED_ACCOUNTS))
+    return tuple(dict.fromkeys(id_ for id_ in (*people, *channels, chat_of(message)) if id_ not in _SHARED_ACCOUNTS))
 
 
 def command(message: Json) -> tuple[str, str, str]:
