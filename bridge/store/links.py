@@ -11,6 +11,9 @@ from bridge.store.sqlite import Tx
 
 DONE = "done"
 
+OF_LINKS = "key >= 'l:' AND key < 'l;'"
+"""Of keys: those that are a link's address. Said in a query, it may use their index, which holds no other keys."""
+
 AT_ONCE = 1000
 """Links, items or keys that are brought up to date in one unit."""
 
@@ -95,13 +98,14 @@ def _renew_item(tx: Tx, item: int, account: str, old: str) -> None:
 def _renew_keys(tx: Tx) -> int:
     """A feed that knew an address under its old form knows it under the new one, too."""
     last = _reached(tx, "key")
-    sql = "SELECT DISTINCT key FROM seen WHERE key > ? AND key < 'l;' ORDER BY key LIMIT ?"
+    sql = f"SELECT DISTINCT key FROM seen WHERE key > ? AND {OF_LINKS} ORDER BY key LIMIT ?"
     keys = [] if last == DONE else [row[0] for row in tx.execute(sql, (last or "l:", AT_ONCE)).fetchall()]
     for old in keys:
         if (new := f"l:{_formed(old.removeprefix('l:'))}") != old:
             tx.execute(
                 "INSERT INTO seen (scope, key, arrival, since, until)"
-                " SELECT scope, ?, arrival, since, until FROM seen WHERE key = ? ON CONFLICT (scope, key) DO NOTHING",
+                f" SELECT scope, ?, arrival, since, until FROM seen WHERE key = ? AND {OF_LINKS}"
+                " ON CONFLICT (scope, key) DO NOTHING",
                 (new, old),
             )
     if last != DONE:

@@ -92,7 +92,7 @@ def _arrivals(tx: Tx, account: str, given: str, state: str) -> list[dict[str, An
 
 
 def _marked(tx: Tx, account: str, canonical: str) -> list[dict[str, Any]]:
-    sql = "SELECT scope, since FROM seen WHERE key = ? AND arrival IS NULL ORDER BY since"
+    sql = f"SELECT scope, since FROM seen WHERE key = ? AND {links.OF_LINKS} AND arrival IS NULL ORDER BY since"
     feeds = "feed:" if account == OWNER else f"feed@{account}:"
     rows = tx.execute(sql, (f"l:{canonical}",)).fetchall()
     # A feed's address may hold its password.

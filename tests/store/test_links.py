@@ -15,6 +15,8 @@ from bridge.reading_list import Action, Query
 from bridge.rules import Decision
 from bridge.store import links
 from bridge.store.core import Store
+from bridge.store.migrations import migrate
+from bridge.store.passport import passport
 from tests.conftest import Clock
 
 OLD = "http://old.example/%7eann"
@@ -119,3 +121,27 @@ async def test_many_are_brought_up_to_date_some_at_a_time(tmp_path: Path, clock:
     with closing(sqlite3.connect(path)) as database:
         [renewed] = database.execute("SELECT count(*) FROM link WHERE canonical LIKE 'https:%'").fetchone()
     assert renewed == number
+
+
+def over_all_keys(database: sqlite3.Connection) -> list[str]:
+    """What finding and renewing the keys of a link asks, as far as it would look through everything that is known."""
+    asked: list[str] = []
+    database.execute("DELETE FROM progress")
+    database.execute("INSERT INTO seen (scope, key, since) VALUES ('feed', ?, 0.0)", (f"l:{OLD}",))
+    database.set_trace_callback(asked.append)
+    while links.renew(database):
+        pass
+    passport(database, OWNER, NEW, NEW)
+    database.set_trace_callback(None)
+    asked = [sql for sql in asked if "FROM seen" in sql]
+    assert len(asked) == 5  # the old key, its renewal, the new key, no more of them, and where the link was marked
+    return [sql for sql in asked if any("SCAN" in row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {sql}"))]
+
+
+@pytest.mark.parametrize("without", [False, True])
+def test_the_keys_of_links_are_found_by_an_index_of_them_alone(*, without: bool) -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
+        migrate(database)
+        if without:
+            database.execute("DROP INDEX seen_link")
+        assert bool(over_all_keys(database)) == without
