@@ -9,6 +9,7 @@ Whatever else goes wrong in the child ends it; its last line on stderr says why.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import resource
@@ -26,6 +27,9 @@ LARGE = 512 * 1024
 
 IDLE = 60.0
 """Seconds without a request after which no child is kept: it holds some forty megabytes."""
+
+DYING_SECONDS = 1.0
+"""How long a child whose pipe is closed may take to be gone."""
 
 # The child reads what strangers wrote: it gets no secret of ours to lose.
 _ENVIRONMENT = ("LANG", "LD_LIBRARY_PATH", "PYTHONHOME", "SYSTEMROOT")
@@ -94,7 +98,7 @@ class Child:
             except TimeoutError:
                 raise self._failure(f"the {self._what} could not be read within {self._deadline:g} seconds") from None
             except (asyncio.IncompleteReadError, ConnectionError):
-                raise self._failure(f"the {self._what} could not be read: {await _ended(process)}") from None
+                raise self._failure(f"the {self._what} could not be read: {await _end_of(process)}") from None
             if len(request) <= LARGE:
                 unless_kept.pop_all()
                 self._keep(process)
@@ -131,6 +135,14 @@ class Child:
             env=_environment(),
             cwd="/",
         )
+
+
+async def _end_of(process: asyncio.subprocess.Process) -> str:
+    """The last words of one whose pipe is closed. Killing it at once would take its own end from who waits for it."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DYING_SECONDS):
+            await process.wait()
+    return await _ended(process)
 
 
 async def _ended(process: asyncio.subprocess.Process) -> str:
