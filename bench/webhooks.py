@@ -1,8 +1,8 @@
 """How fast the webhook door acknowledges, beside the same door storing nothing and beside other programs.
 
-    python -m bench.webhooks [--seconds 5] [--rounds 3] [--only floor,store,…] [--node-red COMMAND]
+    python -m bench.webhooks [--seconds 5] [--rounds 3] [--only floor,store,…] [--node-red COMMAND] [--n8n COMMAND]
 
-Needs `wrk`; Debian's `webhook` and Node-RED take part where they are installed.
+Needs `wrk`; Debian's `webhook`, Node-RED and n8n take part where they are installed.
 """
 
 from __future__ import annotations
@@ -113,20 +113,20 @@ class Running:
 
 @contextlib.contextmanager
 def _process(
-    command: Sequence[str], port: int, environment: dict[str, str], folder: Path, path: str
+    command: Sequence[str], port: int, environment: dict[str, str], folder: Path, path: str, *, patience: float = 30
 ) -> Iterator[Running]:
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(command, env=os.environ | environment, cwd=ROOT, stdout=log, stderr=log)
         try:
-            _until_listening(port)
+            _until_listening(port, patience)
             yield Running(path, process.pid)
         finally:
             process.terminate()
             process.wait(20)
 
 
-def _until_listening(port: int) -> None:
-    until = time.monotonic() + 30
+def _until_listening(port: int, patience: float) -> None:
+    until = time.monotonic() + patience
     while time.monotonic() < until:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
@@ -207,6 +207,35 @@ def _node_red(folder: Path, port: int) -> Iterator[Running]:
         yield running
 
 
+@contextlib.contextmanager
+def _n8n(folder: Path, port: int) -> Iterator[Running]:
+    """n8n: a webhook that answers at once, and does nothing else."""
+    node = {
+        "parameters": {"httpMethod": "POST", "path": "bench", "responseMode": "onReceived", "options": {}},
+        "id": "n1", "name": "Webhook", "type": "n8n-nodes-base.webhook", "typeVersion": 2, "position": [0, 0],
+        "webhookId": "bench",
+    }  # fmt: skip
+    flow = {"id": "bench0001", "name": "bench", "active": True, "nodes": [node], "connections": {}, "settings": {}}
+    (folder / "flow.json").write_text(json.dumps([flow]))
+    environment = {
+        "N8N_USER_FOLDER": str(folder),
+        "N8N_PORT": str(port),
+        "N8N_LISTEN_ADDRESS": "127.0.0.1",
+        "N8N_DIAGNOSTICS_ENABLED": "false",
+        "N8N_VERSION_NOTIFICATIONS_ENABLED": "false",
+        "N8N_TEMPLATES_ENABLED": "false",
+        "EXECUTIONS_DATA_SAVE_ON_SUCCESS": "none",
+    }
+    for words in (
+        ["import:workflow", f"--input={folder / 'flow.json'}"],
+        ["update:workflow", "--all", "--active=true"],
+    ):
+        subprocess.run([*N8N, *words], env=os.environ | environment, check=True, capture_output=True, timeout=180)
+    with _process([*N8N, "start"], port, environment, folder, "/webhook/bench", patience=120) as running:
+        _until_answering(f"http://127.0.0.1:{port}/webhook/bench")
+        yield running
+
+
 def _until_answering(url: str) -> None:
     until = time.monotonic() + 60
     while time.monotonic() < until:
@@ -217,6 +246,7 @@ def _until_answering(url: str) -> None:
 
 
 NODE_RED = ["node-red"]
+N8N = ["n8n"]
 Peer = Callable[[Path, int], contextlib.AbstractContextManager["Running"]]
 FLOOR = "floor"
 PEERS: dict[str, Peer] = {
@@ -226,6 +256,7 @@ PEERS: dict[str, Peer] = {
     "black-holed": _black_holed,
     "debian-webhook": _debian_webhook,
     "node-red": _node_red,
+    "n8n": _n8n,
 }
 
 
@@ -240,6 +271,7 @@ TARGETS = (
     ("the same, the whole program", "bridge", "debian-webhook", "rate", "at least 5"),
     ("to Node-RED appending without a sync: requests/s", "store", "node-red", "rate", "at least 2"),
     ("the same, the whole program", "bridge", "node-red", "rate", "at least 2"),
+    ("to n8n answering at once: requests/s", "store", "n8n", "rate", "at least 100"),
 )
 """Words, ours, theirs, what is compared, what is promised."""
 
@@ -319,7 +351,7 @@ def _ratio(ours: Sequence[float], floors: Sequence[float]) -> str:
 
 
 def _take_part(names: Sequence[str]) -> Iterator[str]:
-    needs = {"debian-webhook": "webhook", "node-red": NODE_RED[0]}
+    needs = {"debian-webhook": "webhook", "node-red": NODE_RED[0], "n8n": N8N[0]}
     for name in names:
         if name in needs and not shutil.which(needs[name]):
             print(f"{name}: {needs[name]} is not installed", file=sys.stderr)
@@ -333,6 +365,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default=",".join(PEERS))
     parser.add_argument("--node-red", default="")
+    parser.add_argument("--n8n", default="")
     parser.add_argument("--serve")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--port", type=int)
@@ -342,6 +375,7 @@ def main() -> None:
             runner.run(_serve(given.serve, given.folder, given.port))
         return
     NODE_RED[:] = given.node_red.split() or NODE_RED
+    N8N[:] = given.n8n.split() or N8N
     names = list(_take_part(given.only.split(",")))
     results: dict[str, list[Result]] = {name: [] for name in names}
     for _ in range(given.rounds):
