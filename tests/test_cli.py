@@ -49,6 +49,16 @@ def test_what_is_no_address_is_refused_in_a_sentence(run: Run) -> None:
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize("origin", ["foo", "ftp://bridge.example", "https://", "https://bridge.example?x=1"])
+def test_where_a_bridge_is_reached_is_a_web_address_or_refused(run: Run, origin: str) -> None:
+    for command in (("add", "shop"), ("bookmarklet",)):
+        refused = run("hooks", *command, "--origin", origin)
+        assert (refused.exit_code, "write https://bridge.example" in refused.output) == (2, True)
+    assert "no hooks yet" in run("hooks", "list").output
+    added = run("hooks", "add", "shop", "--origin", "https://bridge.example/below/")
+    assert "address  https://bridge.example/below/hooks/shop\n" in added.output
+
+
 def test_a_dropped_link_says_which_rule_and_why_tells_it_later(run: Run, tmp_path: Path) -> None:
     rules = "rules:\n  - name: no-shops\n    if: {domain: shop.example}\n    then: {drop: advertising}\n"
     (tmp_path / "rules.yaml").write_text(rules)

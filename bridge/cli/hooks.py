@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from pathlib import Path
@@ -19,7 +20,16 @@ def hooks() -> None:
     """Addresses that services send links to: list, add, see what came, learn where the link is, replay."""
 
 
-origin = click.option("--origin", default="", help="Where others reach this bridge: https://bridge.example.")
+def _where_reached(_context: click.Context, _option: click.Parameter, given: str) -> str:
+    scheme, _, rest = given.rstrip("/").partition("://")
+    if given and (scheme.lower() not in ("http", "https") or not re.fullmatch(r"[^\s/?#@]+(/[^\s?#]*)?", rest)):
+        raise click.BadParameter(f"“{given}” is not where a bridge is reached; write https://bridge.example")
+    return given.rstrip("/")
+
+
+origin = click.option(
+    "--origin", default="", callback=_where_reached, help="Where others reach this bridge: https://bridge.example."
+)
 
 
 @hooks.command(name="list")
@@ -104,7 +114,7 @@ def hooks_bookmarklet(origin: str, as_json: bool) -> None:  # noqa: FBT001
 
 
 def _origin(given: str) -> str:
-    return given.rstrip("/") or f"http://{current_settings().listen}"
+    return given or f"http://{current_settings().listen}"
 
 
 def _next_request(name: str, seconds: float) -> int:

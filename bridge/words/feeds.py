@@ -75,8 +75,12 @@ def _added(answer: Data) -> Iterator[str]:
     if answer["page"]:
         yield f"  the page {answer['page']} names it"
     there = f"  {how_many(answer['entries'], 'entry', 'entries')} in it now"
+    if answer["cut_off"]:
+        yield f"{there}, and {red('it is cut off')}: the feed is asked again soon for a whole one to begin with"
+        return
     if not answer["takes"]:
-        yield f"{there}; none is saved, only what comes from now on (start: {answer['start']}). The newest:"
+        newest = " The newest:" if answer["newest"] else ""
+        yield f"{there}; none is saved, only what comes from now on (start: {answer['start']}).{newest}"
         yield from _entries(answer["newest"])
         return
     yield f"{there}; the first reading takes {answer['takes']} (start: {answer['start']}):"

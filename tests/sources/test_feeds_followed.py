@@ -133,6 +133,23 @@ async def test_a_feed_that_is_added_begins_with_what_was_shown_and_is_asked_once
     assert await desk.arrived() == ["Entry 2", "Entry 3", "Entry 4"]
 
 
+async def test_the_newest_entries_are_told_and_none_where_there_are_none(desk: Desk) -> None:
+    dates = [f"0{day} Nov 2026 10:00:00 GMT" for day in range(1, 6)]
+    desk.site.put(rss(*(item(number, date=date) for number, date in enumerate(dates, 1))))
+    looked = await desk.add(really=False)
+    assert [entry["title"] for entry in looked["newest"]] == ["Entry 5", "Entry 4", "Entry 3"]
+    desk.site.put(rss())
+    told = click.unstyle("\n".join(words.added(await desk.add())))
+    assert told.endswith("  0 entries in it now; none is saved, only what comes from now on (start: none).")
+
+
+async def test_a_feed_that_is_cut_off_says_so_when_it_is_added(desk: Desk) -> None:
+    desk.site.put(rss(item(2), item(1))[:60])
+    assert "it is cut off: the feed is asked again soon" in click.unstyle("\n".join(words.added(await desk.add())))
+    desk.site.put(rss(item(2), item(1)), path="/whole")
+    assert "cut off" not in "\n".join(words.added(await desk.add("/whole")))
+
+
 async def test_looking_alone_adds_nothing(desk: Desk) -> None:
     answer = await desk.add(start="all", really=False)
     assert (answer["added"], answer["takes"]) == (False, 3)
@@ -614,6 +631,13 @@ def test_what_is_wrong_is_told_with_what_mends_it(state: FeedState, problem: str
     [found] = findings(Case(follower=follower, state=state, backlog=None, missing=(), file="rules.yaml"), NOW)
     assert problem in found.problem
     assert mend in found.mend
+
+
+def test_the_site_of_a_feed_is_named_with_its_scheme_and_port_and_without_a_password() -> None:
+    follower = Follower(feed=Feed(url="http://ann:secret@x.example:8080/feed", name="ann"), since=1.0)
+    state = WELL.failed("answered 404 (Not Found)", NOW, 60.0)
+    [found] = findings(Case(follower=follower, state=state, backlog=None, missing=(), file="rules.yaml"), NOW)
+    assert "feeds add http://x.example:8080/ --dry-run" in found.mend
 
 
 def test_a_feed_that_is_well_has_no_findings_and_one_of_the_file_is_mended_there() -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from bridge.errors import ConfigError, InvalidArrival
-from bridge.ports import Arrival, Key
+from bridge.ports import Arrival, Cursor, Key
 from bridge.rules import KINDS, SCHEMES, load, path_of, steps_of, walk
 from bridge.rules import Hook as Written
 from bridge.sources.webhooks.finder import find
@@ -241,6 +241,28 @@ async def test_what_cannot_be_added_is_refused_with_the_reason(
     house.declare(name="taken")
     with pytest.raises(ConfigError, match=said):
         await house.office.add(name, kind, "", secret)
+
+
+@pytest.mark.parametrize(
+    ("auth", "said"), [("nope", "there are: bearer, path, basic"), ("header", "does not say which")]
+)
+async def test_a_way_to_prove_oneself_that_nothing_can_check_is_refused_and_a_kept_one_stays_closed(
+    house: House, auth: str, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        await house.office.add("new", "generic", auth, {})
+    assert (await house.office.list())["hooks"] == []
+    entry = {"kind": "generic", "auth": auth, "secret": {"made": "00"}}
+    await house.store.put([], cursor=Cursor("hooks", json.dumps({"old": entry})), expect=None)
+    await house.door.hooks.restore()
+    assert (await house.http.post("/hooks/old", json={"url": A})).status_code == 401
+
+
+async def test_who_is_not_let_in_is_told_which_secret_counts_and_not_whether_there_is_a_hook(house: House) -> None:
+    await house.office.add("shop", "generic", "", {})
+    refused = await house.http.post("/hooks/shop", json={"url": A}, headers=house.owner)
+    assert (refused.status_code, "takes only its own secret" in refused.json()["error"]) == (401, True)
+    assert (await house.http.post("/hooks/nobody", json={"url": A})).json() == refused.json()
 
 
 # Learned and replayed.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-from bridge.link import host
 from bridge.ports import DAY, Backlog
 from bridge.sources.feeds.followers import Follower
 from bridge.sources.feeds.state import FeedState
@@ -59,7 +59,7 @@ def _failing(case: Case, now: float) -> Iterator[Finding]:
 
 
 def _mended(case: Case, now: float) -> str:
-    error, site = case.state.last_error, f"https://{host(case.follower.feed.url)}/"
+    error, site = case.state.last_error, _site(case.follower.feed.url)
     found = _STATUS.search(error)
     status = found[1] if found else ""
     if "private network" in error:
@@ -71,6 +71,12 @@ def _mended(case: Case, now: float) -> str:
     if now - case.state.failing_since > LONG_FAILURE:
         return f"it may be dead: {_removal(case)}"
     return "nothing yet: it is tried again by itself, less and less often"
+
+
+def _site(url: str) -> str:
+    """Where its site begins, without a name and password that stand in the address."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/"
 
 
 def _idle(case: Case, now: float) -> Iterator[Finding]:

@@ -176,7 +176,8 @@ class Office:
             "entries": len(document.entries),
             "takes": len(fresh),
             "shown": [_shown(entry) for entry, _ in fresh[-MOST_SHOWN:]],
-            "newest": [_shown(entry) for entry in document.entries[:3]],
+            "newest": [_shown(entry) for entry, _ in reversed(news(document.entries, frozenset()).fresh[-3:])],
+            "cut_off": not document.complete,
         }
         if really:
             await self._registry.add(account, [feed])

@@ -12,7 +12,7 @@ from pathlib import Path
 from bridge.errors import ConfigError
 from bridge.rules import HOOK_NAME
 from bridge.rules import Hook as Written
-from bridge.sources.webhooks.auth import HEADERS, SIGNED, Knock, proves, unusable
+from bridge.sources.webhooks.auth import HEADERS, SCHEMES, SIGNED, Knock, proves, unusable
 from bridge.sources.webhooks.kinds import KINDS, Kind
 from bridge.sources.webhooks.map import FACTS, Where
 
@@ -38,9 +38,12 @@ class Hook:
 
     @classmethod
     def of(cls, written: Written, secrets: Sequence[bytes]) -> Hook:
-        """Raises ConfigError when a secret cannot be one for the way it is asked for."""
+        """Raises ConfigError when there is no such way to ask for a secret, or when a secret cannot be one for it."""
         kind = KINDS[written.kind]
         scheme = "" if written.open else written.auth or kind.auth
+        header = written.header or (kind.header if scheme == kind.auth else "") or HEADERS.get(scheme, "")
+        if problem := _unknown(scheme, header):
+            raise ConfigError(f"hook “{written.name}”: {problem}")
         for secret in secrets:
             if problem := unusable(scheme, secret):
                 raise ConfigError(f"hook “{written.name}”: {problem}")
@@ -48,7 +51,7 @@ class Hook:
             name=written.name,
             kind=written.kind,
             scheme=scheme,
-            header=written.header or (kind.header if scheme == kind.auth else "") or HEADERS.get(scheme, ""),
+            header=header,
             secrets=tuple(secrets),
             methods=frozenset(written.methods) or kind.methods,
             where={fact: getattr(written, fact) for fact in FACTS if getattr(written, fact)},
@@ -83,6 +86,14 @@ class Hook:
             return f"/hooks/{self.name}"
         token = self.secrets[0].decode("utf-8", "replace")
         return f"/trigger/{self.name}/with/key/{token}" if self.kind == "ifttt" else f"/hooks/{self.name}/{token}"
+
+
+def _unknown(scheme: str, header: str) -> str:
+    if scheme and scheme not in SCHEMES:
+        return f"there is no way to authenticate called “{scheme[:50]}”; there are: {', '.join(SCHEMES)}"
+    if scheme == "header" and not header:
+        return "“header” does not say which header: write the hook into the rule file, with “header: X-Its-Name”"
+    return ""
 
 
 def may_be_named(name: str) -> bool:

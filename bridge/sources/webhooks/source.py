@@ -154,8 +154,9 @@ def _preflight(request: Incoming) -> Answer:
 
 def _unauthorized() -> Answer:
     said = (
-        "nothing was saved: there is no such hook, or this request does not prove that it may use it; with the owner's "
-        "token any name is one: “Authorization: Bearer TOKEN”, in a header, never in the address"
+        "nothing was saved: this request does not prove that it may use this address. A hook that was added or stands "
+        "in the rule file takes only its own secret; any other name takes the owner's token: “Authorization: Bearer "
+        "TOKEN”, in a header, never in the address"
     )
     return _error(401, said, (b"www-authenticate", b'Bearer realm="bridge"'))
 
