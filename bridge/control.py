@@ -8,6 +8,7 @@ import fcntl
 import json
 import logging
 import os
+import re
 import socket
 import stat
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -26,6 +27,9 @@ LONGEST_LINE = 4 * 1024 * 1024
 
 # The kernel takes socket paths of some hundred bytes only.
 _LONGEST_PATH = 100
+
+# What a data folder holds, in a container with the rule file.
+_OURS = re.compile(r"bridge\.db.*|before-restore-.*|ballast.*|token.*|hooks\.key.*|lock|control\.sock|.*\.ya?ml")
 
 
 class Running(ConfigError):  # noqa: N818
@@ -75,8 +79,11 @@ def runs(data: Path) -> bool:
 
 
 def _close_to_others(data: Path) -> None:
-    """A folder that was made by hand; not one that is another's or, like /tmp, everybody's."""
+    """A folder that was made by hand; not one that is another's or, like /tmp, everybody's, and not one that holds
+    anything else, like a home."""
     found = data.stat()
+    if any(not _OURS.fullmatch(path.name) for path in data.iterdir()):
+        return
     if found.st_uid == os.geteuid() and found.st_mode & 0o077 and not found.st_mode & stat.S_ISVTX and data.is_dir():
         with contextlib.suppress(PermissionError):
             data.chmod(0o700)

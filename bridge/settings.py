@@ -90,6 +90,12 @@ class Settings(BaseSettings):
     tz: str = Field(default="UTC", description="The time zone of hours and days in rules, like Europe/Berlin.")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
+    @field_validator("data", "rules", "tls_cert", "tls_key", mode="before")
+    @classmethod
+    def _unset(cls, value: object, info: ValidationInfo) -> object:
+        """An empty path would be the folder one is in."""
+        return cls.model_fields[str(info.field_name)].default if value == "" else value
+
     @field_validator("telegram_allow", mode="before")
     @classmethod
     def _ids(cls, value: object, info: ValidationInfo) -> object:

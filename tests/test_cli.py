@@ -288,6 +288,28 @@ def test_a_backup_is_restored_and_what_was_there_is_kept_aside(run: Run, tmp_pat
     assert re.search(rf"what was there before lies in data/{aside.name}", result.output)
 
 
+@pytest.mark.parametrize("name", ["data/bridge.db", "data/bridge.db-wal", "data/token", "data/new.db", "link.db"])
+def test_a_backup_over_the_database_or_beside_it_is_refused(run: Run, tmp_path: Path, name: str) -> None:
+    run("add", "https://example.com/a")
+    (tmp_path / "link.db").symlink_to(tmp_path / "data" / "bridge.db")
+    database, token = tmp_path / "data" / "bridge.db", (tmp_path / "data" / "token").read_bytes()
+    before = database.stat().st_ino
+    result = run("backup", name, "--force")
+    assert (result.exit_code, "beside the database: name a file in another folder" in result.stderr) == (2, True)
+    assert (database.stat().st_ino, (tmp_path / "data" / "token").read_bytes()) == (before, token)
+    assert not (tmp_path / "data" / "new.db").exists()
+    assert run("why", "https://example.com/a").exit_code == 0
+
+
+def test_a_backup_replaces_a_file_only_when_it_is_told_to(run: Run, tmp_path: Path) -> None:
+    run("add", "https://example.com/a")
+    (tmp_path / "rules.txt").write_text("precious")
+    result = run("backup", "rules.txt")
+    assert (result.exit_code, "rules.txt is there already; --force replaces it" in result.stderr) == (2, True)
+    assert (tmp_path / "rules.txt").read_text() == "precious"
+    assert run("backup", "rules.txt", "--force").exit_code == 0
+
+
 def test_a_backup_holds_no_token_and_no_key(run: Run, tmp_path: Path) -> None:
     run("add", "https://example.com/a")
     run("backup", "kept.db")

@@ -74,6 +74,18 @@ def test_a_new_data_folder_is_for_its_owner_only(tmp_path: Path) -> None:
         assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.parametrize(("holds", "mode"), [("letter.txt", 0o755), ("bridge.db", 0o700), (None, 0o700)])
+def test_a_folder_that_holds_other_things_keeps_its_permissions(tmp_path: Path, holds: str | None, mode: int) -> None:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    folder.chmod(0o755)
+    if holds:
+        (folder / holds).touch()
+    for _ in range(2):
+        with control.own(folder):
+            assert folder.stat().st_mode & 0o777 == mode
+
+
 def test_it_can_be_told_whether_a_process_owns_the_folder(tmp_path: Path) -> None:
     assert not control.runs(tmp_path)
     with control.own(tmp_path):

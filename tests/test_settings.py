@@ -21,6 +21,14 @@ def test_nothing_configured_is_fine() -> None:
     assert settings.telegram_allow == {}
 
 
+def test_an_empty_path_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATA", "RULES", "TLS_CERT", "TLS_KEY"):
+        monkeypatch.setenv(f"BRIDGE_{name}", "")
+    settings = load_settings()
+    assert (settings.data, settings.rules) == (Path("data"), Path("rules.yaml"))
+    assert (settings.tls_cert, settings.tls_key) == (None, None)
+
+
 def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRIDGE_TELEGRAM_ALLOW", "42, -1001")
     monkeypatch.setenv("BRIDGE_LISTEN", "[::1]:9000")

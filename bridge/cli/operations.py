@@ -122,13 +122,14 @@ def audit(as_json: bool, *, by_day: bool) -> None:  # noqa: FBT001
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Replace FILE when it exists.")
 @as_json
-def backup(file: Path, as_json: bool) -> None:  # noqa: FBT001
+def backup(*, file: Path, force: bool, as_json: bool) -> None:
     """Write a copy of the database to FILE, while everything runs.
 
-    It is consistent and checked, and holds no token and no key.
+    It is consistent and checked, and holds no token and no key. FILE lies outside the data folder.
     """
-    show(ask("backup", {"file": str(file.absolute())}, looks=True), words.backed_up, as_json=as_json)
+    show(ask("backup", {"file": str(file.absolute()), "force": force}, looks=True), words.backed_up, as_json=as_json)
 
 
 @click.command()

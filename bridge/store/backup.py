@@ -13,8 +13,15 @@ from bridge.store import books, soundness
 from bridge.store.migrations import check_version
 
 
-def copy(source: sqlite3.Connection, path: Path) -> dict[str, Any]:
-    """Copies what `source` sees into `path`, checks the copy, and only then puts it there. Raises BridgeError."""
+def copy(source: sqlite3.Connection, path: Path, *, force: bool = False) -> dict[str, Any]:
+    """Copies what `source` sees into `path`, checks the copy, and only then puts it there. Raises BridgeError.
+
+    A file that lies beside the database is refused: it is the database, or something else that is needed.
+    Without `force` so is one that is there already.
+    """
+    _refuse_beside(source, path)
+    if path.exists() and not force:
+        raise ConfigError(f"{path} is there already; --force replaces it")
     aside = path.with_name(f".{path.name}.new")
     try:
         aside.unlink(missing_ok=True)
@@ -33,6 +40,13 @@ def copy(source: sqlite3.Connection, path: Path) -> dict[str, Any]:
         with contextlib.suppress(OSError):
             aside.unlink(missing_ok=True)
     return {"file": str(path), "bytes": path.stat().st_size, **found}
+
+
+def _refuse_beside(source: sqlite3.Connection, path: Path) -> None:
+    for _, _, database in source.execute("PRAGMA database_list").fetchall():
+        folder = Path(database).resolve().parent
+        if database and folder in (path.parent.resolve(), path.resolve().parent):
+            raise ConfigError(f"{path} lies in the data folder, beside the database: name a file in another folder")
 
 
 def inspect(path: Path) -> dict[str, Any]:

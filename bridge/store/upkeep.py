@@ -82,9 +82,9 @@ class Upkeep:
         now = self._clock()
         return await self._database.aside(lambda tx: self._meter.sample(tx, now))
 
-    async def copy(self, path: Path) -> Mapping[str, Any]:
+    async def copy(self, path: Path, *, force: bool = False) -> Mapping[str, Any]:
         """A consistent copy of the database in one file, made while everything runs."""
-        return await self._database.aside(lambda connection: backup.copy(connection, path))
+        return await self._database.aside(lambda connection: backup.copy(connection, path, force=force))
 
     # -- notices -------------------------------------------------------------------------------------------------
 

@@ -18,8 +18,11 @@ Plain = dict[str, Any]
 
 
 class Copies(Protocol):
-    async def copy(self, path: Path) -> Mapping[str, Any]:
-        """A consistent copy of everything in one file, checked; raises BridgeError when there is none."""
+    async def copy(self, path: Path, *, force: bool = False) -> Mapping[str, Any]:
+        """A consistent copy of everything in one file, checked; raises BridgeError when there is none.
+
+        Without `force` a file that is there already is refused.
+        """
         ...
 
 
@@ -117,14 +120,14 @@ class Caretaker:
             "sightings": [_balance(balance) for balance in found.sightings],
         }
 
-    async def backup(self, file: str) -> Plain:
-        """A copy of the database, made and checked while everything runs."""
+    async def backup(self, file: str, *, force: bool = False) -> Plain:
+        """A copy of the database, made and checked while everything runs; `force` replaces what is there."""
         path = Path(file)
         if not path.is_absolute():
             raise ConfigError("a backup needs a whole path")
         if not path.parent.is_dir():
             raise ConfigError(f"there is no folder {path.parent}")
-        return dict(await self._copies.copy(path))
+        return dict(await self._copies.copy(path, force=force))
 
     async def _known(self, connection: str) -> None:
         """One that is declared, or one that is not any more and still has links."""

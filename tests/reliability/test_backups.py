@@ -50,11 +50,13 @@ async def test_twenty_backups_under_load_are_each_restored_and_hold_nothing_half
     tmp_path: Path, clock: Clock
 ) -> None:
     store = await Store.open(tmp_path / "bridge.db", clock)
+    kept = tmp_path / "kept"
+    kept.mkdir()
     stop = asyncio.Event()
     writing = asyncio.create_task(write(store, clock, stop))
     sizes = []
     for number in range(BACKUPS):
-        found = await store.upkeep.copy(tmp_path / f"{number}.backup")
+        found = await store.upkeep.copy(kept / f"{number}.backup")
         assert found["balances"] is True
         sizes.append(found["links"])
     stop.set()
@@ -64,7 +66,7 @@ async def test_twenty_backups_under_load_are_each_restored_and_hold_nothing_half
     assert sizes == sorted(sizes)
     assert 0 < sizes[-1] <= came
     for number, links in enumerate(sizes):
-        await restored(tmp_path, tmp_path / f"{number}.backup", links, clock)
+        await restored(tmp_path, kept / f"{number}.backup", links, clock)
 
 
 async def restored(tmp_path: Path, file: Path, links: int, clock: Clock) -> None:
@@ -90,7 +92,8 @@ async def test_control_a_plain_copy_of_the_file_lacks_what_is_in_the_log(tmp_pat
 
 
 async def test_a_backup_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, clock: Clock) -> None:
-    store = await Store.open(tmp_path / "bridge.db", clock)
+    (tmp_path / "data").mkdir()
+    store = await Store.open(tmp_path / "data" / "bridge.db", clock)
     kept = tmp_path / "kept.db"
     await store.upkeep.copy(kept)
     before = kept.read_bytes()
@@ -98,7 +101,7 @@ async def test_a_backup_that_cannot_be_written_leaves_the_old_one(tmp_path: Path
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(soundness, "structure_faults", lambda *_, **__: ["page 7 is not what it was"])
         with pytest.raises(Exception, match="page 7"):
-            await store.upkeep.copy(kept)
+            await store.upkeep.copy(kept, force=True)
     await store.close()
     assert kept.read_bytes() == before
     assert not list(tmp_path.glob(".kept.db*"))
