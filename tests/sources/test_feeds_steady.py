@@ -187,3 +187,15 @@ async def test_a_server_that_sends_a_byte_now_and_then_holds_its_own_place_and_n
     await asyncio.gather(*talks, return_exceptions=True)
     server.close()
     await world.net.close()
+
+
+async def test_of_many_feeds_only_those_that_fail_are_told_one_by_one(world: World, store: Store) -> None:
+    feeds = [Feed(url=f"https://{n}.example/", name=f"f{n}") for n in range(12)]
+    bad = FeedState(polled=world.clock(), failures=9, last_error="answered 404").text
+    await store.put([], cursor=Cursor("feed:https://11.example/", bad))
+    source = world.source(*feeds)
+    first, *others = await source.condition()
+    assert first.startswith("12 feeds, 1 of them in trouble")
+    assert [line.partition(":")[0] for line in others] == ["f11"]
+    assert ["f11" in str(one) for one in await source.troubles()] == [True]
+    assert len(await world.source(*feeds[:10]).condition()) == 10
