@@ -82,7 +82,7 @@ class Rulebook:
         if what.isdigit():
             seen = await self._archive.sighting(int(what))
             if seen is None:
-                raise ConfigError(f"there is no sighting {what}; “why URL” shows their numbers")
+                raise ConfigError(f"no link came in under the number {what}; “pocket-bridge why URL” shows its numbers")
             return [seen]
         try:
             url = web_address(what)
@@ -121,7 +121,7 @@ class Rulebook:
         async for page in self._pages(self._clock() - days * DAY):
             found = await asyncio.to_thread(self._differences, old, new, page)
             total += len(page)
-            differing.update(kind for difference in found for kind in difference["changes"])
+            differing.update(effect for difference in found for effect in _effects(difference["changes"]))
             shown += found
         return {"links": total, "differing": len(shown), "kinds": differing, "shown": shown[:MOST_SHOWN]}
 
@@ -134,9 +134,13 @@ class Rulebook:
         return found
 
     async def apply(self, since: float, *, really: bool) -> Plain:
-        """The rules of now for what came in since: new deliveries and tags. Nothing that was sent is taken back."""
+        """The rules of now for what came in since: new deliveries and tags. Nothing that was sent is taken back.
+
+        `changed` links are those that get some, or would when not `really`.
+        """
         rule_file = self._rule_file()
-        links = changed = dropped = 0
+        links = dropped = 0
+        changed: set[int] = set()
         to: Counter[str] = Counter()
         async for page in self._pages(since):
             decided = [(seen, rules.decide(rule_file, seen.sighting, self._occasion(seen))) for seen in page]
@@ -145,8 +149,8 @@ class Rulebook:
             links += len(page)
             dropped += sum(bool(decision.dropped_by) and seen.state == "kept" for seen, decision in decided)
             to.update(name for _, decision in wanted for name in decision.to)
-            changed += await self._archive.decide_anew(wanted) if really else 0
-        return {"links": links, "to": to, "dropped": dropped, "changed": changed, "done": really}
+            changed |= await self._archive.decide_anew(wanted, really=really)
+        return {"links": links, "to": to, "dropped": dropped, "changed": len(changed), "done": really}
 
     async def trash(self, words: str = "") -> Plain:
         """Links that rules dropped, newest first; `words` stand in address, title or reason."""
@@ -196,6 +200,17 @@ def _compared(before: Decision, after: Decision) -> Iterator[tuple[str, Any, Any
     yield "tags", sorted(before.tags), sorted(after.tags)
     yield "title", before.title, after.title
     yield "url", before.url, after.url
+
+
+def _effects(changes: Mapping[str, Sequence[Any]]) -> Iterator[str]:
+    """What happens to a link because of them: one that is dropped now goes nowhere, and that is all."""
+    for kind, none_more in (("dropped", "kept"), ("held", "let_go")):
+        if kind in changes:
+            was, now = changes[kind]
+            yield f"{kind}_otherwise" if was and now else kind if now else none_more
+            if kind == "dropped":
+                return
+    yield from (kind for kind in changes if kind != "held")
 
 
 def _without_drops(rule_file: RuleFile) -> tuple[rules.Rule, ...]:

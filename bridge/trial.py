@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -22,9 +23,10 @@ from bridge.wiring import look, preview
 MOST_ENTRIES = 20
 
 
-async def tried(settings: Settings, what: str) -> dict[str, Any]:
+async def tried(settings: Settings, what: str, *, followed: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
     """The links in `what` and what the rules would do with each. An address is also looked at: it may be a feed.
 
+    `followed`: feeds that are followed and may stand in no rule file, with `url`, `name` and `tags`.
     Raises ConfigError when there is no address in it.
     """
     rule_file = load_rules(settings)
@@ -33,12 +35,13 @@ async def tried(settings: Settings, what: str) -> dict[str, Any]:
     except InvalidArrival:
         return {"links": [await _looked_up(settings, rule_file, sighting) for sighting in _in_text(what)]}
     try:
-        feed = await preview(settings, rule_file, what)
+        feed = await preview(settings, rule_file, what, followed)
     except BridgeError as error:
         link = await _looked_up(settings, rule_file, Sighting.of(what, source="cli", at=time.time()))
         return {"links": [link], "not_a_feed": str(error)}
     links = [_tried(settings, rule_file, sighting) for sighting in feed["sightings"][:MOST_ENTRIES]]
-    return {"feed": feed["title"], "entries": feed["entries"], "notes": feed["notes"], "links": links}
+    told = {name: feed[name] for name in ("followed", "entries", "notes")}
+    return {"feed": feed["title"], **told, "links": links}
 
 
 def _in_text(text: str) -> list[Sighting]:

@@ -11,7 +11,7 @@ import random
 import secrets
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -413,15 +413,19 @@ async def meet(settings: Settings, token: str) -> AsyncIterator[tuple[str, Any]]
         await net.close()
 
 
-async def preview(settings: Settings, rule_file: RuleFile, url: str) -> Any:
-    """One look at a feed: its title, number of entries, sightings and notes. Raises BridgeError when it is none."""
+async def preview(settings: Settings, rule_file: RuleFile, url: str, followed: Sequence[Mapping[str, Any]] = ()) -> Any:
+    """One look at a feed: its title, number of entries, sightings and notes. Raises BridgeError when it is none.
+
+    It has the name and the tags it has in the rule file, else those among `followed`.
+    """
     feeds = importlib.import_module("bridge.sources.feeds.source")
     listed = {canonical(one.feed.url): one for one in followers(rule_file)}.get(canonical(url))
     net = Net(allow_nets=settings.allow_nets)
     try:
         if listed:
             return await feeds.preview(net, url, name=listed.feed.name, tags=listed.feed.tags, secrets=listed.secrets)
-        return await feeds.preview(net, url)
+        added = next((one for one in followed if canonical(one["url"]) == canonical(url)), {"name": "", "tags": ()})
+        return await feeds.preview(net, url, name=added["name"], tags=added["tags"])
     finally:
         await net.close()
 

@@ -59,6 +59,29 @@ def test_where_a_bridge_is_reached_is_a_web_address_or_refused(run: Run, origin:
     assert "address  https://bridge.example/below/hooks/shop\n" in added.output
 
 
+@pytest.mark.parametrize("days", ["0", "-3", "nan", "inf"])
+def test_days_that_cannot_be_looked_back_are_refused(run: Run, tmp_path: Path, days: str) -> None:
+    (tmp_path / "new.yaml").write_text("rules: []\n")
+    for command in (("diff", "new.yaml", "--days", days), ("apply", "--since", days)):
+        refused = run("rules", *command)
+        assert (refused.exit_code, "cannot be looked back" in refused.output) == (2, True)
+
+
+def test_nothing_is_asked_where_the_rules_would_change_nothing(run: Run) -> None:
+    run("add", "https://example.com/a")
+    applied = run("rules", "apply")
+    assert (applied.exit_code, applied.output) == (0, "1 link looked at, none would change\n")
+
+
+def test_the_number_that_why_shows_is_the_one_that_is_explained(run: Run) -> None:
+    run("add", "this is no link")
+    run("add", "https://example.com/a")
+    run("add", "https://example.com/b")
+    [number] = re.findall(r"\(number (\d+)\)", run("why", "https://example.com/b").output)
+    assert "https://example.com/b" in run("rules", "explain", number).output
+    assert "no link came in under the number 999" in run("rules", "explain", "999").output
+
+
 def test_a_dropped_link_says_which_rule_and_why_tells_it_later(run: Run, tmp_path: Path) -> None:
     rules = "rules:\n  - name: no-shops\n    if: {domain: shop.example}\n    then: {drop: advertising}\n"
     (tmp_path / "rules.yaml").write_text(rules)

@@ -78,6 +78,23 @@ def test_a_feed_is_found_on_its_page_followed_and_its_entries_saved(run: Run, si
     assert "never saved" in run("why", "https://news.example/1").output
 
 
+def test_a_feed_that_is_followed_is_tried_with_its_own_name_and_tags_and_a_few_entries(
+    run: Run, site: str, tmp_path: Path
+) -> None:
+    PAGES["/many"] = rss(*map(item, range(9, 0, -1)))
+    named = "rules:\n  - {name: mine, if: {feed: letters}, then: {tag: read}}\n"
+    (tmp_path / "rules.yaml").write_text(named)
+    strange = run("try", f"{site}/many").output
+    assert "On the first reading none of them is saved" in strange
+    assert "#read" not in strange
+    assert not (tmp_path / "data").exists()
+    run("feeds", "add", f"{site}/many", "--name", "letters", "-g", "paper")
+    told = run("try", f"{site}/many").output
+    assert "It is followed as letters" in told
+    assert told.count("-> to reading #paper #read") == 3
+    assert told.endswith("… and 6 more entries\n")
+
+
 def test_while_nothing_runs_it_is_told_when_what_was_found_is_read(run: Run, site: str) -> None:
     assert run("feeds", "add", f"{site}/feed", "--dry-run").stderr == ""
     assert run("feeds", "add", f"{site}/feed", "--start", "all").stderr == (

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC
 from typing import Any
 
+import click
 import pytest
 
 from bridge.errors import ConfigError
@@ -15,6 +16,7 @@ from bridge.ports import OWNER, Arrival, Key, Reading, Terms
 from bridge.rulebook import Rulebook
 from bridge.rules import RuleFile, load, warnings
 from bridge.store.core import Store
+from bridge.words import rules as words
 from tests.conftest import Clock
 
 DAY = 86400.0
@@ -115,6 +117,30 @@ async def test_rules_are_applied_to_what_came_in_before(desk: Desk) -> None:
     assert found == {"reading": ["late"], "backup": ["late"]}
     assert [each["state"] for each in await desk.deliveries("https://c.org/")] == ["pending"]
     assert (await desk.book.apply(0.0, really=True))["changed"] == 0
+    assert (await desk.book.apply(0.0, really=False))["changed"] == 0
+
+
+async def test_what_would_change_is_told_before_it_is_done_and_changes_nothing(desk: Desk) -> None:
+    await desk.take("https://b.org/1", "https://b.org/2", "https://c.org/")
+    await desk.take("https://b.org/1")
+    desk.rules = load("rules: [{name: b, if: {domain: b.org}, then: {tag: late}}]", name="rules.yaml")
+    summary = await desk.book.apply(0.0, really=False)
+    assert words.rules_applied(summary) == ["4 links looked at, 2 would change"]
+    assert [each["tags"] for each in await desk.deliveries("https://b.org/1")] == [[]]
+    assert words.rules_applied(await desk.book.apply(0.0, really=True)) == ["4 links looked at, 2 changed"]
+    assert [each["tags"] for each in await desk.deliveries("https://b.org/1")] == [["late"]]
+
+
+async def test_the_summary_of_a_comparison_says_what_would_happen(desk: Desk) -> None:
+    await desk.take("https://a.org/ Sponsored", "https://b.org/1", "https://b.org/2", "https://c.org/held")
+    new = "rules: [{name: b, if: {domain: b.org}, then: {drop: x}}]"
+    told = click.unstyle(words.rules_compared(await desk.book.diff(new, "new.yaml", 30))[0])
+    for happens in ("2 would be dropped", "1 would not be dropped any more", "1 would not be held any more"):
+        assert happens in told
+    assert "elsewhere" not in told
+    assert words.rules_compared(await desk.book.diff(RULES, "same.yaml", 30)) == [
+        "none of 4 links would go differently"
+    ]
 
 
 async def test_a_dropped_link_lies_in_the_trash_and_is_rescued(desk: Desk) -> None:

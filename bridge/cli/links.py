@@ -7,8 +7,9 @@ import contextlib
 import functools
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -57,8 +58,19 @@ def try_(what: str, as_json: bool) -> None:  # noqa: FBT001
     """
     from bridge import trial
 
-    answer = asyncio.run(trial.tried(current_settings(), typed_address(what)))
+    followed = _followed()
+    answer = asyncio.run(trial.tried(current_settings(), typed_address(what), followed=followed))
     show(answer, words.trial, as_json=as_json)
+
+
+def _followed() -> Sequence[Mapping[str, Any]]:
+    """The feeds that are followed; nothing is made where no bridge ever was."""
+    from bridge.wiring import DATABASE
+
+    if not (current_settings().data / DATABASE).exists():
+        return []
+    feeds: Sequence[Mapping[str, Any]] = ask("feeds", {}, looks=True)["feeds"]
+    return feeds
 
 
 @click.command(name="import")

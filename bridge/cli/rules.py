@@ -13,6 +13,14 @@ from bridge.errors import BridgeError
 from bridge.words import links
 from bridge.words import rules as words
 
+MOST_DAYS = 36500
+
+
+def _days(_context: click.Context, _option: click.Parameter, given: float) -> float:
+    if not 0 < given <= MOST_DAYS:  # nan is neither
+        raise click.BadParameter(f"{given:g} days cannot be looked back; write 30, or 0.5 for twelve hours")
+    return given
+
 
 @click.group(name="rules")
 def rules_() -> None:
@@ -35,14 +43,14 @@ def rules_list(as_json: bool) -> None:  # noqa: FBT001
 def rules_explain(what: str, as_json: bool) -> None:  # noqa: FBT001
     """Show what the rules of now make of a link, and which clause decides.
 
-    WHAT is the address of a link that came in, the number of one in the trash, or a text with addresses.
+    WHAT is the address of a link that came in, the number “why” or the trash shows, or a text with addresses.
     """
     show(ask("rules_explain", {"what": typed_address(what)}), links.trial, as_json=as_json)
 
 
 @rules_.command(name="diff")
 @click.argument("file", type=click.File("r", encoding="utf-8"))
-@click.option("--days", default=30.0, show_default=True, help="How far back to look.")
+@click.option("--days", default=30.0, show_default=True, callback=_days, help="How far back to look.")
 @as_json
 def rules_diff(file: TextIO, days: float, as_json: bool) -> None:  # noqa: FBT001
     """Show what FILE would have done differently with the links that came in. Nothing is changed."""
@@ -51,7 +59,7 @@ def rules_diff(file: TextIO, days: float, as_json: bool) -> None:  # noqa: FBT00
 
 
 @rules_.command(name="apply")
-@click.option("--since", "days", default=30.0, show_default=True, help="Days back.")
+@click.option("--since", "days", default=30.0, show_default=True, callback=_days, help="Days back.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_json
 def rules_apply(days: float, *, yes: bool, as_json: bool) -> None:
@@ -60,8 +68,11 @@ def rules_apply(days: float, *, yes: bool, as_json: bool) -> None:
     New destinations and tags; nothing that was sent is taken back. Shows a summary and asks first.
     """
     since = time.time() - days * 86400
-    summary = ask("rules_apply", {"since": since, "really": False})
     if not yes:
+        summary = ask("rules_apply", {"since": since, "really": False})
+        if not summary["changed"]:
+            show(summary, words.rules_applied, as_json=as_json)
+            return
         show(summary, words.rules_applied, as_json=False, err=True)
         click.confirm("Do it?", abort=True, err=True)
     show(ask("rules_apply", {"since": since, "really": True}), words.rules_applied, as_json=as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -60,9 +61,9 @@ class Archive(Protocol):
 
     async def sighting(self, number: int) -> Seen | None: ...
 
-    async def decide_anew(self, decided: Sequence[tuple[Seen, Decision]]) -> int:
+    async def decide_anew(self, decided: Sequence[tuple[Seen, Decision]], *, really: bool = True) -> AbstractSet[int]:
         """The decisions' connections and tags are wanted now, in one unit; what is sent is never taken back.
-        Answers for how many that changed something."""
+        Answers for which links that changes something; not `really`: it would, and nothing is changed."""
         ...
 
     async def rescue(self, seen: Seen, decision: Decision) -> bool:

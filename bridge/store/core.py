@@ -478,10 +478,12 @@ class Store:
         self._ring_for_deliveries()
         return done
 
-    async def decide_anew(self, decided: Sequence[tuple[Seen, Decision]]) -> int:
+    async def decide_anew(self, decided: Sequence[tuple[Seen, Decision]], *, really: bool = True) -> AbstractSet[int]:
         now = self._clock()
-        changed = await self._database.write(lambda tx: sightings.apply(tx, decided, now))
-        self._ring_for_deliveries()
+        apply = sightings.apply if really else sightings.rehearse
+        changed = await self._database.write(lambda tx: apply(tx, decided, now))
+        if really:
+            self._ring_for_deliveries()
         return changed
 
     async def release(self, numbers: Sequence[int], *, send: bool) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from bridge.delivery import MOVES, Event
@@ -49,9 +50,19 @@ def _seen(row: Sequence[Any]) -> Seen:
     )
 
 
-def apply(tx: Tx, decided: Sequence[tuple[Seen, Decision]], now: float) -> int:
-    """See ports.Archive.apply."""
-    return sum(_apply(tx, seen, decision, now) for seen, decision in decided)
+def apply(tx: Tx, decided: Sequence[tuple[Seen, Decision]], now: float) -> AbstractSet[int]:
+    """See ports.Archive.decide_anew."""
+    return {seen.link for seen, decision in decided if _apply(tx, seen, decision, now)}
+
+
+def rehearse(tx: Tx, decided: Sequence[tuple[Seen, Decision]], now: float) -> AbstractSet[int]:
+    """As `apply`, and all of it is taken back."""
+    tx.execute("SAVEPOINT rehearsal")
+    try:
+        return apply(tx, decided, now)
+    finally:
+        tx.execute("ROLLBACK TO SAVEPOINT rehearsal")
+        tx.execute("RELEASE SAVEPOINT rehearsal")
 
 
 def _apply(tx: Tx, seen: Seen, decision: Decision, now: float) -> bool:

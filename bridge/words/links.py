@@ -123,7 +123,7 @@ def _unsighted(item: Data | None) -> str:
 
 def _sighting(sighting: Data) -> Iterator[str]:
     facts = sighting["facts"]
-    yield f"  {moment(sighting['received'])}  arrived from {_origin(sighting)}  (arrival {sighting['arrival']})"
+    yield f"  {moment(sighting['received'])}  arrived from {_origin(sighting)}  (number {sighting['id']})"
     yield f"{'':23}read: {facts['url']}{quoted(facts.get('title', ''))}{hashtags(facts.get('tags', []))}"
     yield from (f"{'':23}{line}" for line in _page(sighting.get("page")))
     yield from (f"{'':23}{line}" for line in _rules(sighting["rules"]))
@@ -169,6 +169,10 @@ def _tries(tries: Sequence[Data]) -> Iterator[str]:
         before = answer
 
 
+FEW = 3
+"""Entries of a feed that are shown when it is tried."""
+
+
 def trial(answer: Data) -> Sequence[str]:
     return list(_trial(answer))
 
@@ -177,8 +181,12 @@ def _trial(answer: Data) -> Iterator[str]:
     if "feed" in answer:
         entries = how_many(answer["entries"], "entry", "entries")
         yield f"a feed: {answer['feed'] or 'without a title'}, {entries}"
-        yield "On the first reading none of them is saved, unless “start” says so. Later ones would go like this:"
-    for number, link in enumerate(answer["links"]):
+        if answer["followed"]:
+            yield f"It is followed as {answer['followed']}. What it publishes would go like this:"
+        else:
+            yield "On the first reading none of them is saved, unless “start” says so. Later ones would go like this:"
+    links = answer["links"][:FEW] if "feed" in answer else answer["links"]
+    for number, link in enumerate(links):
         decision = link["decision"]
         if number or "feed" in answer:
             yield ""
@@ -190,6 +198,9 @@ def _trial(answer: Data) -> Iterator[str]:
         else:
             title = quoted(decision["title"]) if decision["title"] != link["title"] else ""
             yield f"  -> to {', '.join(decision['to'])}{hashtags(decision['tags'])}{title}"
+    if "feed" in answer and answer["entries"] > len(links):
+        yield ""
+        yield f"… and {how_many(answer['entries'] - len(links), 'more entry', 'more entries')}"
     if answer.get("not_a_feed"):
         yield ""
         yield f"(As a feed: {answer['not_a_feed']}.)"

@@ -26,13 +26,30 @@ def _rule_counted(rule: Data, width: int) -> str:
     return f"{rule['name']:{width}}  {rule['day']:6}  {rule['month']:6}  {last}"
 
 
+_EFFECTS = {
+    "dropped": "would be dropped",
+    "kept": "would not be dropped any more",
+    "dropped_otherwise": "would be dropped by another rule",
+    "held": "would be held",
+    "let_go": "would not be held any more",
+    "held_otherwise": "would be held by another rule",
+    "to": "would go elsewhere",
+    "tags": "would get other tags",
+    "title": "would get another title",
+    "url": "would get another address",
+}
+
+
 def rules_compared(answer: Data) -> Sequence[str]:
     return list(_rules_compared(answer))
 
 
 def _rules_compared(answer: Data) -> Iterator[str]:
     links = how_many(answer["links"], "link")
-    yield f"{answer['differing']} of {links} would go differently: {counted(answer['kinds'])}"
+    if not answer["differing"]:
+        yield f"none of {links} would go differently" if answer["links"] else "no links came in in that time"
+        return
+    yield f"{answer['differing']} of {links} would go differently: {counted(answer['kinds'], _EFFECTS)}"
     for link in answer["shown"]:
         yield click.style(link["url"], bold=True) + quoted(link["title"])
         yield from (f"  {kind:8} {_listed(was)} -> {_listed(now)}" for kind, (was, now) in link["changes"].items())
@@ -45,8 +62,8 @@ def _listed(value: Any) -> str:
 
 
 def rules_applied(answer: Data) -> Sequence[str]:
-    went = f"{answer['changed']} changed" if answer["done"] else "wanted at " + counted(answer["to"])
-    lines = [f"{how_many(answer['links'], 'link')} looked at, {went}"]
+    went = "changed" if answer["done"] else "would change"
+    lines = [f"{how_many(answer['links'], 'link')} looked at, {answer['changed'] or 'none'} {went}"]
     if answer["dropped"]:
         stay = "it stays where it is" if answer["dropped"] == 1 else "they stay where they are"
         lines.append(f"{how_many(answer['dropped'], 'kept link')} would be dropped now: {stay}")

@@ -59,9 +59,11 @@ async def _there(net: Door, reader: Reader, url: str, now: float, secrets: Mappi
 
 
 class Preview(TypedDict):
-    """What a feed holds now. `entries` is how many there are, `notes` are those without a web address, in words."""
+    """What a feed holds now. `followed` is the name it is followed under, if it is. `entries` is how
+    many there are, `notes` are those without a web address, in words."""
 
     title: str
+    followed: str
     entries: int
     sightings: list[Sighting]
     notes: list[str]
@@ -78,7 +80,7 @@ async def preview(
 ) -> Preview:
     """One look at a feed, in its own order. Raises FetchError or SourceError in plain words.
 
-    `name`, `tags` and `secrets` are those it has in the rule file, if it is there.
+    `name`, `tags` and `secrets` are those it is followed with, if it is.
     """
     async with Reader() as reader:
         there = await _there(net, reader, url, clock(), secrets)
@@ -90,4 +92,5 @@ async def preview(
             sightings.append(seen)
         except InvalidArrival as error:
             notes.append(str(error))
-    return Preview(title=document.title, entries=len(document.entries), sightings=sightings, notes=notes)
+    entries = len(document.entries)
+    return Preview(title=document.title, followed=name, entries=entries, sightings=sightings, notes=notes)
