@@ -159,7 +159,7 @@ class Rulebook:
             found += [_dropped(seen) for seen in page if sought in _searchable(seen)]
             if len(found) >= MOST_LISTED:
                 break
-        return {"dropped": found[:MOST_LISTED]}
+        return {"dropped": found[:MOST_LISTED], "words": words}
 
     async def rescue(self, number: int) -> Plain:
         """A dropped link goes where it would have gone without the rules that drop."""

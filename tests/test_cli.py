@@ -82,6 +82,28 @@ def test_the_number_that_why_shows_is_the_one_that_is_explained(run: Run) -> Non
     assert "no link came in under the number 999" in run("rules", "explain", "999").output
 
 
+@pytest.mark.parametrize(
+    "arguments", [("held", "send", "99"), ("held", "give-up", "99"), ("queue", "cancel", "99"), ("retry", "99")]
+)
+def test_a_number_that_is_none_is_told_and_nothing_is_said_to_be_done(run: Run, arguments: tuple[str, ...]) -> None:
+    refused = run(*arguments)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "1 of these numbers" in refused.stderr
+
+
+def test_an_empty_answer_says_what_is_empty(run: Run) -> None:
+    assert run("trash", "list").output.endswith("the trash is empty\n")
+    assert run("trash", "list", "shops").output.endswith("nothing in the trash has “shops” in it\n")
+    assert run("hooks", "captured", "-n", "0").exit_code == 2
+
+
+def test_two_addresses_are_not_saved_as_one(run: Run) -> None:
+    refused = run("add", "https://a.example/ https://b.example/")
+    assert (refused.exit_code, "2 addresses" in refused.output) == (2, True)
+    assert "never saved" in run("why", "https://a.example/").output
+    assert run("add", "https://a.example/b c").exit_code == 0
+
+
 def test_a_dropped_link_says_which_rule_and_why_tells_it_later(run: Run, tmp_path: Path) -> None:
     rules = "rules:\n  - name: no-shops\n    if: {domain: shop.example}\n    then: {drop: advertising}\n"
     (tmp_path / "rules.yaml").write_text(rules)

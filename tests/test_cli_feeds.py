@@ -135,6 +135,19 @@ def test_the_list_names_what_stands_in_the_file_and_remove_tells_its_line(run: R
     assert [(feed["name"], feed["from"], feed["line"]) for feed in answer["feeds"]] == [("lines", "file", 2)]
 
 
+def test_feeds_of_nobody_are_not_none_but_refused(run: Run) -> None:
+    for command in ("list", "export", "doctor"):
+        refused = run("feeds", command, "-u", "bob")
+        assert (refused.exit_code, "bob" in refused.output) == (2, True), command
+    assert "no feeds yet" in run("feeds", "list", "-u", "me").output
+
+
+def test_a_change_of_nothing_is_refused_with_what_can_be_changed(run: Run, site: str) -> None:
+    run("feeds", "add", f"{site}/feed")
+    refused = run("feeds", "change", "news")
+    assert (refused.exit_code, "say what to change" in refused.output) == (2, True)
+
+
 def test_lists_of_other_readers_come_in_and_ours_goes_out(run: Run, tmp_path: Path) -> None:
     (tmp_path / "in.opml").write_text(
         '<opml><body><outline text="Tech"><outline text="A" xmlUrl="https://a.example/feed"/>'

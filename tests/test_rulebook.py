@@ -183,6 +183,15 @@ SUSPICIOUS = [
         "the last counts",
     ),
     (
+        ["{name: a, if: {domain: y.org}, then: {tag: [k, z]}}", "{name: b, if: {domain: y.org}, then: {untag: z}}"],
+        "“a” and “b” fit the same links and give and take the tag z: the last counts",
+    ),
+    (["{name: a, if: {domain: y.org}, then: {tag: z}}", "{name: b, if: {domain: x.org}, then: {untag: z}}"], ""),
+    (
+        ["{name: a, if: {domain: y.org}, then: {tag: z}}", "{name: b, if: {domain: y.org}, then: {tag: z, untag: k}}"],
+        "",
+    ),
+    (
         [
             "{name: a, if: {domain: x.org}, unless: {tag: k}, then: {drop: x}}",
             "{name: b, if: {domain: x.org}, then: {tag: z}}",

@@ -105,6 +105,8 @@ def feeds_change(*, what: str, tags: tuple[str, ...], to: tuple[str, ...], as_js
     """Change the name or the wishes of a feed that was added by hand. It goes on where it was."""
     asked = {"what": typed_address(what), **wishes}
     named = {key: list(values) for key, values in (("tags", tags), ("to", to)) if values}
+    if not named and all(wish is None for key, wish in wishes.items() if key != "account"):
+        raise ConfigError("say what to change; “pocket-bridge feeds change --help” shows what can be")
     show(ask("feeds-change", asked | named), words.changed, as_json=as_json)
 
 

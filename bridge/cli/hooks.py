@@ -73,7 +73,7 @@ def hooks_remove(name: str, as_json: bool) -> None:  # noqa: FBT001
 
 @hooks.command(name="captured")
 @click.argument("name", default="")
-@click.option("-n", "--limit", default=20, help="How many, newest first.")
+@click.option("-n", "--limit", type=click.IntRange(1, 10**6), default=20, help="How many, newest first.")
 @as_json
 def hooks_captured(name: str, limit: int, as_json: bool) -> None:  # noqa: FBT001
     """Show what came to a hook, or to all of them, also what could not be read."""

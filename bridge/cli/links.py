@@ -15,6 +15,7 @@ import click
 
 from bridge.cli.asking import as_json, ask, conversation, current_settings, look, show, typed_address
 from bridge.errors import ConfigError
+from bridge.scan import web_addresses
 from bridge.words import links as words
 
 
@@ -26,6 +27,8 @@ from bridge.words import links as words
 @as_json
 def add(url: str, title: str, tags: tuple[str, ...], note: str, as_json: bool) -> None:  # noqa: FBT001
     """Save a link and say what became of it."""
+    if len(url.split()) > 1 and len(found := web_addresses(url)) > 1:
+        raise ConfigError(f"these are {len(found)} addresses: add one at a time, or bring a file with “import”")
     answer = ask("add", {"url": typed_address(url), "title": title, "tags": list(tags), "note": note})
     show(answer, words.added, as_json=as_json)
     if not words.is_saved(answer):

@@ -45,7 +45,8 @@ def queue_cancel(what: tuple[str, ...], *, yes: bool, as_json: bool) -> None:
         show(ask("queue", {"connection": connection, "most": 10}, looks=True), words.queue, as_json=False, err=True)
         click.confirm(f"Give up all that waits for {connection}?", abort=True, err=True)
     answer = ask("queue_cancel", {"connection": connection, "numbers": numbers})
-    show(answer, words.cancelled, as_json=as_json)
+    if answer["cancelled"] or not numbers or as_json:
+        show(answer, words.cancelled, as_json=as_json)
     _all_found(numbers, answer["cancelled"], "does not wait", "do not wait", "queue")
 
 
@@ -87,7 +88,8 @@ def retry(what: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001
         show(ask("retry", {"name": connection}), running.retried, as_json=as_json)
         return
     answer = ask("again", {"numbers": numbers})
-    show(answer, words.retried, as_json=as_json)
+    if answer["retried"] or as_json:
+        show(answer, words.retried, as_json=as_json)
     _all_found(numbers, answer["retried"], "was not refused", "were not refused", "dead")
 
 

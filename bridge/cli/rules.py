@@ -137,6 +137,7 @@ def held_give_up(numbers: tuple[int, ...], as_json: bool) -> None:  # noqa: FBT0
 
 def _release(numbers: tuple[int, ...], *, send: bool, as_json: bool) -> None:
     answer = ask("held_release", {"numbers": numbers, "send": send})
-    show(answer, words.released, as_json=as_json)
+    if answer["released"] or not numbers or as_json:
+        show(answer, words.released, as_json=as_json)
     if missing := len(set(numbers)) - answer["released"] if numbers else 0:
         raise BridgeError(f"{missing} of these numbers {'is' if missing == 1 else 'are'} not held; see: held list")

@@ -158,7 +158,7 @@ def error_of(status: int, limits: Limits, body: str) -> PocketError:
     Pocket says 403 both for missing rights and for a reached limit: no call left, or the words, make the difference.
     """
     return _kind(status, limits)(
-        limits.error or body or "no reason given", status=status, code=limits.code, limits=limits
+        limits.error or body or "the server gave no reason", status=status, code=limits.code, limits=limits
     )
 
 

@@ -15,7 +15,8 @@ _SOURCE_OF = {"feed": "feed", "hook": "hook", "chat": "telegram"}
 def warnings(rule_file: RuleFile) -> list[str]:
     """One sentence for each: shadowed by a rule above, never applying, undoing itself or a rule above."""
     rules = rule_file.rules
-    return [*_shadowed(rules), *(words for rule in rules for words in _contradictions(rule)), *_overruled(rules)]
+    contradictions = (words for rule in rules for words in _contradictions(rule))
+    return [*_shadowed(rules), *contradictions, *_overruled(rules), *_undone(rules)]
 
 
 def _shadowed(rules: Sequence[Rule]) -> Iterator[str]:
@@ -63,3 +64,18 @@ def _overruled(rules: Sequence[Rule]) -> Iterator[str]:
         if above and set(above.then.to) != set(rule.then.to):
             yield f"“{above.name}” and “{rule.name}” fit the same links and name other destinations: the last counts"
         last[fits] = rule
+
+
+def _undone(rules: Sequence[Rule]) -> Iterator[str]:
+    """The same conditions, and a tag that one gives and the other takes: only the last counts."""
+    last: dict[tuple[frozenset[Clause], str], tuple[Rule, bool]] = {}
+    for rule in rules:
+        if rule.exceptions or _on_tags(rule):
+            continue
+        fits = frozenset(rule.conditions)
+        for tag, gives in (*((tag, False) for tag in rule.then.untag), *((tag, True) for tag in rule.then.tag)):
+            above, gave = last.get((fits, tag), (rule, gives))
+            if gave != gives and above is not rule:
+                what = f"{'give' if gave else 'take'} and {'give' if gives else 'take'} the tag {tag}"
+                yield f"“{above.name}” and “{rule.name}” fit the same links and {what}: the last counts"
+            last[fits, tag] = rule, gives

@@ -75,7 +75,8 @@ def trash(answer: Data) -> Sequence[str]:
         (str(link["id"]), moment(link["received"]), link["reason"], link["url"] + quoted(link["title"]))
         for link in answer["dropped"]
     ]
-    return columns(("number", "received", "dropped by", "link"), rows) or ["the trash is empty"]
+    empty = f"nothing in the trash has “{answer['words']}” in it" if answer["words"] else "the trash is empty"
+    return columns(("number", "received", "dropped by", "link"), rows) or [empty]
 
 
 def rescued(answer: Data) -> Sequence[str]:

@@ -209,6 +209,12 @@ async def test_an_added_hook_works_at_once_and_after_a_restart(house: House) -> 
     assert added["secret"] not in str(await house.store.cursor("hooks"))
 
 
+async def test_a_hook_is_listed_under_the_address_it_was_given_without_its_token(house: House) -> None:
+    added = await house.office.add("shop", "ifttt", "", {})
+    [listed] = (await house.office.list())["hooks"]
+    assert listed["address"] == added["address"].replace(added["secret"], "…") == "/trigger/shop/with/key/…"
+
+
 async def test_a_removed_hook_is_closed_and_its_secret_is_no_good_for_a_new_one(house: House) -> None:
     first = await house.office.add("shop", "ifttt", "", {})
     await house.office.remove("shop")

@@ -89,6 +89,7 @@ class Exchange:
 
     async def take_away(self, account: str = OWNER) -> Plain:
         """All feeds of the account as OPML, those of the file too; of private ones the address without its secrets."""
+        await self._known(account)
         feeds = [replace(follower.feed, url=follower.shown) for follower in self._registry.of(account)]
         return {"opml": opml(map(_outline, feeds), f"Feeds of {account}"), "feeds": len(feeds)}
 

@@ -66,6 +66,7 @@ class Office:
 
     async def list(self, account: str = OWNER) -> Plain:
         """Each feed of the account with how it is: those of the file first."""
+        await self._known(account)
         await self._registry.restore()
         waiting = {one.name: one for one in await self._subscriptions.backlogs() if one.account == account}
         rows = [await self._row(follower, waiting.get(follower.feed.name)) for follower in self._registry.of(account)]
@@ -248,6 +249,7 @@ class Office:
 
     async def doctor(self, account: str = OWNER) -> Plain:
         """What is wrong with which feed since when, and what mends it."""
+        await self._known(account)
         await self._registry.restore()
         now = self._clock()
         waiting = {one.name: one for one in await self._subscriptions.backlogs() if one.account == account}

@@ -80,11 +80,11 @@ class Hook:
                 body = body.replace(secret, b"***")
         return body
 
-    def address(self) -> str:
-        """Where to send to, without the origin. Holds the token where the token is part of the address."""
+    def address(self, *, hidden: bool = False) -> str:
+        """Where to send to, without the origin. Holds the token where the token is part of the address, or “…”."""
         if self.scheme != "path":
             return f"/hooks/{self.name}"
-        token = self.secrets[0].decode("utf-8", "replace")
+        token = "…" if hidden else self.secrets[0].decode("utf-8", "replace")
         return f"/trigger/{self.name}/with/key/{token}" if self.kind == "ifttt" else f"/hooks/{self.name}/{token}"
 
 

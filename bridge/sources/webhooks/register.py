@@ -119,7 +119,6 @@ def _entries(written: str | None) -> dict[str, Any]:
 def as_data(hook: Hook, *, in_file: bool) -> dict[str, Any]:
     """A hook for people to see, without its secret."""
     shown = {name: value for name, value in asdict(hook).items() if name in ("name", "kind", "header")}
-    address = f"/hooks/{hook.name}/…" if hook.scheme == "path" else f"/hooks/{hook.name}"
     where = {fact: list(paths) for fact, paths in hook.where.items()}
     added = {"auth": hook.scheme or "open", "methods": sorted(hook.methods), "where": where}
-    return shown | added | {"address": address, "from": "rule file" if in_file else "command line"}
+    return shown | added | {"address": hook.address(hidden=True), "from": "rule file" if in_file else "command line"}
