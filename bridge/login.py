@@ -58,7 +58,8 @@ async def sign_in(data: Path, person: Person, *, base_url: str, consumer_key: st
         async with Pocket(consumer_key, base_url=base_url, transport=net.transport(base_url)) as pocket:
             username, token = await asyncio.wait_for(_approved(pocket, person), PATIENCE)
     except PocketError as error:
-        raise BridgeError(f"{base_url}: {error}") from error
+        who = f"{base_url} answered: " if error.status else ""  # else the error names it
+        raise BridgeError(f"{who}{error}") from error
     except TimeoutError:
         raise BridgeError(f"nobody approved within {PATIENCE / 60:.0f} minutes; begin again") from None
     finally:

@@ -13,6 +13,9 @@ import httpx
 import pytest
 from click.testing import CliRunner
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from bridge import login
 from bridge.cli import cli
@@ -138,6 +141,15 @@ async def test_a_wrong_name_or_address_is_told_first(tmp_path: Path, name: str, 
 async def test_a_server_that_is_none_is_told(tmp_path: Path) -> None:
     async with serve(Starlette()) as origin:
         with pytest.raises(BridgeError, match="404"):
+            await sign_in(tmp_path, Ann(), origin)
+
+
+async def test_a_server_that_fails_without_a_word_is_named(tmp_path: Path) -> None:
+    async def failing(_request: Request) -> Response:
+        return Response(status_code=501, headers={"X-Error-Code": "199"})
+
+    async with serve(Starlette(routes=[Route("/{path:path}", failing, methods=["POST"])])) as origin:
+        with pytest.raises(BridgeError, match=f"{origin} answered: the server gave no reason"):
             await sign_in(tmp_path, Ann(), origin)
 
 
