@@ -17,7 +17,6 @@ COPY --from=build /venv /venv
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     BRIDGE_DATA=/data \
-    BRIDGE_RULES=/data/rules.yaml \
     BRIDGE_LISTEN=0.0.0.0:8080
 USER bridge
 WORKDIR /data

@@ -61,8 +61,7 @@ def started(environment: dict[str, str], rules: str):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         free.close()
-        if rules:
-            Path(folder, "rules.yaml").write_text(rules.replace("@feed", f"http://127.0.0.1:{FEED.server_port}/"))
+        Path(folder, "rules.yaml").write_text(rules.replace("@feed", f"http://127.0.0.1:{FEED.server_port}/"))
         own = {
             "BRIDGE_ALLOW_NETS": "127.0.0.1",
             "BRIDGE_DATA": f"{folder}/data",

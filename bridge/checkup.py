@@ -16,7 +16,7 @@ from typing import Any
 from bridge import control
 from bridge.declared import check
 from bridge.errors import BridgeError, ConfigError
-from bridge.settings import Settings, load_settings, unknown_variables
+from bridge.settings import Settings, given, load_settings, unknown_variables
 from bridge.store import soundness
 from bridge.store.migrations import check_version
 from bridge.wiring import DATABASE, open_bridge
@@ -43,13 +43,18 @@ def _findings() -> Iterator[Finding]:
     except ConfigError as error:
         yield _wrong(str(error), "correct it; docs/settings.md lists every setting")
         return
-    unknown = unknown_variables(os.environ)
+    unknown = unknown_variables(given())
     yield from (_wrong(line, "correct its name, or remove it") for line in unknown)
     if not unknown:
         yield _ok("the settings are right")
     yield from _rules(settings)
     yield _sqlite(sqlite3.sqlite_version)
     yield from _clock()
+    try:
+        control.check(settings.data)
+    except ConfigError as error:
+        yield _wrong(str(error), "name another folder with BRIDGE_DATA, or mend this one")
+        return
     if not settings.data.is_dir():
         yield _note(f"there is no folder {settings.data} yet", "pocket-bridge run makes it")
         return

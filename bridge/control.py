@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import json
 import logging
@@ -64,6 +65,15 @@ def own(data: Path) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def check(data: Path) -> None:
+    """Raises ConfigError for a folder that `own` could not make or use. Changes nothing."""
+    there = next(path for path in (data, *data.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise _unusable(data, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise _unusable(data, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def runs(data: Path) -> bool:

@@ -23,7 +23,7 @@ from bridge.errors import ConfigError
 from bridge.net import Net
 from bridge.ports import Destination
 from bridge.rules import READING, RuleFile
-from bridge.settings import Settings
+from bridge.settings import PREFIX, Settings, given
 from bridge.sources.feeds.followers import Follower
 from bridge.sources.webhooks.source import Hook
 from bridge.web.server import check_certificate
@@ -42,9 +42,17 @@ def load_rules(settings: Settings) -> RuleFile:
 
 def check(settings: Settings) -> RuleFile:
     """As much as can be known without starting: rule file, its tests, and every destination's options."""
-    rule_file = tested_rules(settings)
     if settings.tls_cert and settings.tls_key:
         check_certificate(settings.tls_cert, settings.tls_key)
+    if token := settings.telegram_token.get_secret_value():
+        api = importlib.import_module("bridge.sources.telegram.api")
+        api.BotApi(Net().trusting(settings.telegram_api), token=token, api=settings.telegram_api)
+    return usable_rules(settings)
+
+
+def usable_rules(settings: Settings) -> RuleFile:
+    """As `tested_rules`, and everything can be opened that the file names."""
+    rule_file = tested_rules(settings)
     net = Net()
     for name in rule_file.destinations:
         connect(rule_file, name, net)
@@ -55,7 +63,9 @@ def check(settings: Settings) -> RuleFile:
 
 
 def tested_rules(settings: Settings) -> RuleFile:
-    """As `load_rules`, and the tests in the file come true."""
+    """As `load_rules`, and the tests in the file come true. A file that a variable names is there."""
+    if settings.rules == Path(given().get(f"{PREFIX}RULES") or os.devnull) and not settings.rules.exists():
+        raise ConfigError(f"{PREFIX}RULES names {settings.rules}, and there is no such file: write it, or unset it")
     rule_file = load_rules(settings)
     if failures := rules.failures(rule_file):
         raise ConfigError("\n".join(failures))

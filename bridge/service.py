@@ -16,7 +16,7 @@ import uvloop
 from bridge import __version__, control, logs
 from bridge.declared import tested_rules
 from bridge.rules import RuleFile
-from bridge.settings import Settings, unknown_variables
+from bridge.settings import Settings, given, unknown_variables
 from bridge.supervisor import Supervisor
 from bridge.tokens import TOKEN, owner_token
 from bridge.web.server import Server, check_certificate, listen
@@ -112,7 +112,7 @@ def greeting(bridge: Bridge, sources: Sequence[Mapping[str, Any]], port: int) ->
         first = f": {source['words'][0]}" if source["words"] else ""
         more = f" (and {len(source['words']) - 1} more)" if len(source["words"]) > 1 else ""
         yield f"  {mark}        {source['name']}{first}{more}"
-    for line in unknown_variables(os.environ):
+    for line in unknown_variables(given()):
         yield click.style(f"  note       {line}", fg="yellow")
     shown = "$BRIDGE_TOKEN" if in_variable else f"$(cat '{token}')"
     yield "Save a first link:"

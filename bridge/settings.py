@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
@@ -253,6 +254,11 @@ def load_settings(**given: Any) -> Settings:
 def _problem(problem: Mapping[str, Any]) -> str:
     name = str(problem["loc"][0]) if problem["loc"] else ""
     return f"{PREFIX}{name.upper()}: {str(problem['msg']).removeprefix('Value error, ')}"
+
+
+def given() -> Mapping[str, str]:
+    """The variables that are set: in the environment, else in `.env`."""
+    return {name: value for name, value in {**dotenv_values(".env"), **os.environ}.items() if value is not None}
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:

@@ -115,6 +115,7 @@ def test_a_dropped_link_says_which_rule_and_why_tells_it_later(run: Run, tmp_pat
 
 
 def test_why_of_an_unknown_link_is_exit_1(run: Run) -> None:
+    run("add", "https://example.com/")
     result = run("why", "https://nowhere.example/")
     assert (result.exit_code, "never saved" in result.output) == (1, True)
 
@@ -127,7 +128,67 @@ def test_why_of_an_imported_link_says_that_it_is_on_the_list(run: Run, tmp_path:
     assert "never saved" not in result.stdout
 
 
+@pytest.mark.parametrize("looking", [("status",), ("why", "https://a.example/"), ("backup", "b.db"), ("export",)])
+def test_looking_where_no_bridge_ever_was_says_so_and_makes_nothing(
+    run: Run, tmp_path: Path, looking: tuple[str, ...]
+) -> None:
+    result = run(*looking)
+    assert (result.exit_code, "there is no bridge in data yet" in result.stderr) == (1, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "looking", [("status",), ("queue",), ("audit",), ("why", "https://a.example/"), ("backup", "b.db"), ("export",)]
+)
+def test_a_broken_rule_file_keeps_nobody_from_what_is_stored(
+    run: Run, tmp_path: Path, looking: tuple[str, ...]
+) -> None:
+    run("add", "https://a.example/")
+    (tmp_path / "rules.yaml").write_text("rulez: []\n")
+    result = run(*looking)
+    assert (result.exit_code, "the rule file cannot be used" in result.stderr) == (0, True), result.output
+    assert "rules.yaml:1:1" in result.stderr
+    assert run("add", "https://b.example/").exit_code == 2
+
+
+def test_a_rule_file_that_a_variable_names_must_be_there(run: Run, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("BRIDGE_RULES=nowhere.yaml\n")
+    for command in (("check",), ("run",), ("add", "https://a.example/")):
+        result = run(*command)
+        assert (result.exit_code, "names nowhere.yaml, and there is no such file" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("BRIDGE_TELEGRAM_TOKEN=foo", "is not a bot's token"),
+        ("BRIDGE_DATA=.env/data", "the data folder .env/data cannot be used: Not a directory"),
+    ],
+)
+def test_check_refuses_what_run_refuses(run: Run, tmp_path: Path, setting: str, words: str) -> None:
+    (tmp_path / ".env").write_text(f"{setting}\nBRIDGE_LISTEN=127.0.0.1:0\n")
+    for command in ("check", "run"):
+        result = run(command)
+        assert (result.exit_code, words in result.stderr) == (2, True), command
+    assert words in run("doctor").stdout
+
+
+def test_a_misspelt_variable_in_the_env_file_is_told(run: Run, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("BRIDGE_TELEGRAM_TOKN=1\n")
+    meant = "BRIDGE_TELEGRAM_TOKN is set but means nothing; did you mean BRIDGE_TELEGRAM_TOKEN?"
+    assert meant in run("check").output
+    assert meant in run("doctor").output
+
+
+def test_the_doctor_s_texts_stand_in_one_column(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text("rules:\n  - name: a\n    iff: {tag: b}\n    then: {tag: c}\n")
+    lines = run("doctor").output.splitlines()
+    assert len(lines) > 5
+    assert all(line[:5].rstrip() in ("ok", "note", "wrong", "") and line[5] == " " for line in lines[:-1])
+
+
 def test_looking_while_nothing_runs_says_so_to_people_only(run: Run) -> None:
+    run("add", "https://example.com/")
     notice = "pocket-bridge is not running; this is what lies in data"
     assert notice in run("status").stderr
     assert notice not in run("status", "--json").output

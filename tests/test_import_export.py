@@ -7,6 +7,7 @@ import contextlib
 import functools
 import io
 import json
+import os
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -335,7 +336,9 @@ def test_a_link_of_a_file_that_a_person_saves_too_waits_no_longer(tx: sqlite3.Co
 
 
 def command(folder: Path, *arguments: str) -> Any:
-    environment = {"BRIDGE_DATA": str(folder / "data"), "BRIDGE_RULES": str(folder / "none.yaml")}
+    environment = {"BRIDGE_DATA": str(folder / "data"), "BRIDGE_RULES": os.devnull}
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    (folder / "data" / "lock").touch()  # a bridge was there
     return CliRunner().invoke(cli, arguments, env=environment, catch_exceptions=False)
 
 

@@ -13,10 +13,13 @@ from typing import Any
 
 import click
 
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, ConfigError
 
 # A host with a dot, not an address of mail, and no scheme in front.
 _BARE_ADDRESS = re.compile(r"[^\s/:@?#.][^\s/:@?#]*\.[^\s/:@?#.\d][^\s/:@?#.]*(:\d+)?([/?#]\S*)?")
+
+# What tells and takes away what is stored; the rule file may be broken then.
+_WITHOUT_RULES = frozenset({"why", "status", "queue", "dead", "audit", "backup"})
 
 
 def typed_address(what: str) -> str:
@@ -47,6 +50,8 @@ def ask(command: str, arguments: Mapping[str, Any], *, tell_idle: bool = False, 
     settings = current_settings()
     with contextlib.suppress(ConnectionError):
         return control.ask(settings.data, command, arguments)
+    if looks:
+        _refuse_nowhere(settings.data)
     if tell_idle:
         click.echo(f"(pocket-bridge is not running; this is what lies in {settings.data})", err=True)
     with control.own(settings.data):
@@ -62,11 +67,16 @@ def tell_until_it_runs(words: str) -> None:
 
 
 @contextlib.contextmanager
-def conversation() -> Iterator[Callable[[str, Mapping[str, Any]], Any]]:
-    """Asks one thing after another: the running process, or a bridge that lives as long as this when none runs."""
+def conversation(*, looks: bool = False) -> Iterator[Callable[[str, Mapping[str, Any]], Any]]:
+    """Asks one thing after another: the running process, or a bridge that lives as long as this when none runs.
+
+    `looks`: as in `ask`, and the rule file may be broken.
+    """
     from bridge import control
 
     settings = current_settings()
+    if looks:
+        _refuse_nowhere(settings.data)
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(control.own(settings.data))
@@ -76,15 +86,16 @@ def conversation() -> Iterator[Callable[[str, Mapping[str, Any]], Any]]:
         runner = stack.enter_context(asyncio.Runner())
         house = contextlib.AsyncExitStack()
         stack.callback(lambda: runner.run(house.aclose()))
-        desk = runner.run(_opened(house, settings))
+        desk = runner.run(_opened(house, settings, looks=looks))
         yield lambda command, arguments: runner.run(desk.handle(command, arguments))
 
 
-async def _opened(house: contextlib.AsyncExitStack, settings: Any) -> Any:
+async def _opened(house: contextlib.AsyncExitStack, settings: Any, *, looks: bool) -> Any:
     from bridge.wiring import open_bridge
 
-    bridge = await house.enter_async_context(open_bridge(settings))
-    await house.enter_async_context(bridge.working())
+    bridge = await house.enter_async_context(open_bridge(settings, _rules_to_look_by(settings) if looks else None))
+    if not looks:
+        await house.enter_async_context(bridge.working())
     return bridge.desk
 
 
@@ -100,8 +111,33 @@ def _of_running(data: Path, command: str, arguments: Mapping[str, Any]) -> Any:
 async def _alone(settings: Any, command: str, arguments: Mapping[str, Any], *, looks: bool) -> Any:
     from bridge.wiring import open_bridge
 
-    async with open_bridge(settings) as bridge, contextlib.nullcontext() if looks else bridge.working():
+    rule_file = _rules_to_look_by(settings) if looks and command in _WITHOUT_RULES else None
+    async with open_bridge(settings, rule_file) as bridge, contextlib.nullcontext() if looks else bridge.working():
         return await bridge.desk.handle(command, arguments)
+
+
+def _refuse_nowhere(data: Path) -> None:
+    """Looking makes nothing where no bridge ever was."""
+    from bridge import control
+    from bridge.wiring import DATABASE
+
+    control.check(data)
+    if not any((data / name).exists() for name in (DATABASE, "ballast", control.LOCK)):
+        raise BridgeError(
+            f"there is no bridge in {data} yet: “pocket-bridge run” makes one; BRIDGE_DATA names the folder"
+        )
+
+
+def _rules_to_look_by(settings: Any) -> Any:
+    """The rule file; none, and a word to the person, when it is broken: what is stored can be seen without it."""
+    from bridge import declared, rules
+
+    try:
+        return declared.usable_rules(settings)
+    except ConfigError as error:
+        told = "(the rule file cannot be used; this is told without it, as if its destinations were gone:)"
+        click.echo(f"{told}\n{error}", err=True)
+        return rules.EMPTY
 
 
 def show(answer: Any, in_words: Callable[[Any], Sequence[str]], *, as_json: bool, err: bool = False) -> None:

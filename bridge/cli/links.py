@@ -115,7 +115,7 @@ def export(*, file: Path | None, kind: str | None, force: bool) -> None:
     from bridge import moving
 
     file = file or Path(f"pocket-bridge.{kind or 'zip'}")
-    with conversation() as ask:
+    with conversation(looks=True) as ask:
         answer = moving.take_away(ask, file, kind or moving.kind_of(file), force=force)
     show(answer, words.exported, as_json=False, err=True)
 

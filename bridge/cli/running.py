@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 
 import click
@@ -51,18 +50,19 @@ def check(as_json: bool) -> None:  # noqa: FBT001
 
     Runs the tests in the rule file too. Exit 2 when something is wrong.
     """
-    from bridge import declared
+    from bridge import control, declared
     from bridge import settings as variables
 
     settings = current_settings()
     rule_file = declared.check(settings)
+    control.check(settings.data)
     answer = {
         "file": str(settings.rules) if settings.rules.exists() else "",
         "rules": len(rule_file.rules),
         "feeds": len(rule_file.feeds),
         "destinations": ["reading", *rule_file.destinations],
         "tests": len(rule_file.tests),
-        "warnings": variables.unknown_variables(os.environ),
+        "warnings": variables.unknown_variables(variables.given()),
     }
     show(answer, words.checked, as_json=as_json)
 

@@ -42,7 +42,8 @@ class Audit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One connection's queue: what waits there, since when the oldest, when the next is due, and what went lately.
+    """One connection's queue: what waits there, since when the oldest, when the next and the last
+    are due, and what went lately.
 
     `sent` links were delivered in the last `sent_in` seconds: by that it can be said when the rest will be.
     """
@@ -51,6 +52,7 @@ class Line:
     states: Mapping[str, int]
     oldest: float | None = None
     next_due: float | None = None
+    last_due: float = 0.0
     sent: int = 0
     sent_in: float = 0.0
 
@@ -60,11 +62,15 @@ class Line:
         return sum(self.states.get(state, 0) for state in (*WAITING, "dead"))
 
     def done_at(self, now: float, not_before: float = 0.0) -> float | None:
-        """When what waits will have been sent, if it goes on as in the last hour; None when that cannot be said."""
+        """When what is due will have been sent, if it goes on as in the last hour; None when that cannot be said.
+
+        Nothing is said while links wait for a time of their own or to be let go: the pace says nothing of them.
+        """
         left = self.states.get("pending", 0) + self.states.get("leased", 0)
-        if not left or not self.sent or self.sent_in <= 0:
+        if not left or not self.sent or self.sent_in <= 0 or self.states.get("held"):
             return None
-        return max(now, not_before) + left * self.sent_in / self.sent
+        begins = max(now, not_before)
+        return None if self.last_due > begins else begins + left * self.sent_in / self.sent
 
 
 class Queues(Protocol):

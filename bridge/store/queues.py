@@ -47,11 +47,19 @@ def lines(tx: Tx, now: float) -> list[Line]:
 
 
 def _line(tx: Tx, connection: str, states: dict[str, int], sent: int, sent_in: float) -> Line:
-    oldest, next_due = None, None
+    oldest, next_due, last_due = None, None, 0.0
     if states.get("pending"):
-        sql = "SELECT min(at), min(due) FROM delivery WHERE connection = ? AND state = 'pending'"
-        oldest, next_due = tx.execute(sql, (connection,)).fetchone()
-    return Line(connection=connection, states=states, oldest=oldest, next_due=next_due, sent=sent, sent_in=sent_in)
+        sql = "SELECT min(at), min(due), max(due) FROM delivery WHERE connection = ? AND state = 'pending'"
+        oldest, next_due, last_due = tx.execute(sql, (connection,)).fetchone()
+    return Line(
+        connection=connection,
+        states=states,
+        oldest=oldest,
+        next_due=next_due,
+        last_due=last_due,
+        sent=sent,
+        sent_in=sent_in,
+    )
 
 
 def waiting(tx: Tx, connection: str, limit: int) -> list[dict[str, Any]]:

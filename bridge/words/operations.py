@@ -163,8 +163,10 @@ def examined(answer: Data) -> Sequence[str]:
 
 def _examined(answer: Data) -> Iterator[str]:
     for finding in answer["findings"]:
-        mark = {"ok": green("ok  "), "note": "note", "wrong": red("wrong")}[finding["level"]]
-        yield f"{mark:5} {finding['what']}"
+        mark = {"ok": green("ok   "), "note": "note ", "wrong": red("wrong")}[finding["level"]]
+        first, *more = finding["what"].splitlines() or [""]
+        yield f"{mark} {first}"
+        yield from (f"      {line}" for line in more)
         if finding["mend"]:
             yield f"      -> {finding['mend']}"
     wrong = sum(finding["level"] == "wrong" for finding in answer["findings"])

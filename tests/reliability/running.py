@@ -25,6 +25,7 @@ class Running:
         with listen("127.0.0.1", 0) as free:
             self.port = free.getsockname()[1]
         self.data = folder / "data"
+        (folder / "rules.yaml").touch()
         environment = {
             **os.environ,
             "BRIDGE_DATA": str(self.data),

@@ -41,6 +41,9 @@ async def test_when_it_will_be_done_goes_by_the_last_hour() -> None:
     line = Line(connection="there", states={"pending": 90, "leased": 10}, sent=50, sent_in=600.0)
     assert line.done_at(1000.0) == 1000.0 + 1200
     assert line.done_at(1000.0, not_before=5000.0) == 5000.0 + 1200
+    later = Line(connection="there", states={"pending": 9}, last_due=4000.0, sent=9, sent_in=9.0)
+    assert (later.done_at(1000.0), later.done_at(4000.0)) == (None, 4009.0)
+    assert Line(connection="there", states={"pending": 1, "held": 1}, sent=9, sent_in=9.0).done_at(0.0) is None
     assert Line(connection="there", states={"pending": 9}).done_at(0.0) is None
     assert Line(connection="there", states={"delivered": 9}, sent=9, sent_in=1.0).done_at(0.0) is None
 
