@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, replace
 from datetime import tzinfo
 from typing import Any
@@ -25,7 +26,7 @@ Plain = dict[str, Any]
 
 
 class Rulebook:
-    """Answers are plain data (what `--json` prints)."""
+    """Answers are plain data (what `--json` prints). `feeds`: the names of those that are followed, by anybody."""
 
     def __init__(
         self,
@@ -33,12 +34,14 @@ class Rulebook:
         ledger: Ledger,
         *,
         rule_file: Callable[[], RuleFile],
+        feeds: Callable[[], AbstractSet[str]],
         clock: Callable[[], float],
         zone: tzinfo,
     ) -> None:
         self._archive = archive
         self._ledger = ledger
         self._rule_file = rule_file
+        self._feeds = feeds
         self._clock = clock
         self._zone = zone
 
@@ -71,7 +74,8 @@ class Rulebook:
             {"name": rule.name, "day": day[rule.name], "month": month[rule.name], "last": last.get(rule.name)}
             for rule in rule_file.rules
         ]
-        return {"rules": found, "warnings": rules.warnings(rule_file)}
+        suspicious = [*rules.warnings(rule_file), *rules.strangers(rule_file, self._feeds())]
+        return {"rules": found, "warnings": suspicious}
 
     async def explain(self, what: str) -> Plain:
         """What the rules of now do with a link that came in, by its address or number, or with a text, and why."""

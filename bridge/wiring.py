@@ -305,7 +305,14 @@ async def _wire(
         clock=time.time,
     )
     measuring = measures.routes(measured, token=owner, content_type=metrics.CONTENT_TYPE)
-    rulebook = Rulebook(store, store, rule_file=lambda: intake.rule_file, clock=time.time, zone=settings.zone)
+    rulebook = Rulebook(
+        store,
+        store,
+        rule_file=lambda: intake.rule_file,
+        feeds=lambda: {follower.feed.name for follower in feeds.registry},
+        clock=time.time,
+        zone=settings.zone,
+    )
     desk.learn(rulebook.commands())
     workers["clerk"] = Clerk(
         store,

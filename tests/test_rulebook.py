@@ -40,7 +40,7 @@ class Desk:
     def __init__(self, store: Store, clock: Clock) -> None:
         self.store = store
         self.rules = load(RULES, name="rules.yaml")
-        self.book = Rulebook(store, store, rule_file=lambda: self.rules, clock=clock, zone=UTC)
+        self.book = Rulebook(store, store, rule_file=lambda: self.rules, feeds=lambda: {"lwn"}, clock=clock, zone=UTC)
 
     async def take(self, *links: str) -> None:
         known = sum((await self.store.counts())["arrivals"].values())
@@ -64,6 +64,14 @@ async def test_rules_are_listed_with_their_matches(desk: Desk, clock: Clock) -> 
     await desk.take("https://arxiv.org/2")
     listed = {rule["name"]: (rule["day"], rule["month"]) for rule in (await desk.book.list())["rules"]}
     assert listed == {"papers": (1, 2), "ads": (0, 1), "look": (0, 0)}
+
+
+async def test_a_rule_for_a_feed_that_nobody_follows_is_told(desk: Desk) -> None:
+    desk.rules = rules(
+        "{name: a, if: {feed: lwn}, then: {tag: z}}",
+        "{name: b, if: {any: [{feed: [lwn, lvn]}, {domain: x.org}]}, then: {tag: z}}",
+    )
+    assert (await desk.book.list())["warnings"] == ["“b” names the feed lvn, which nobody follows"]
 
 
 async def test_more_sightings_than_a_page_are_counted(desk: Desk) -> None:

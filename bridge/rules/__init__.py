@@ -4,6 +4,7 @@ rule_file = load(text, name="rules.yaml")        # ConfigError shows the line, a
 decision = decide(rule_file, sighting)           # never raises: an error keeps the link
 traces = explain(rule_file, sighting)            # every rule with the clause that decided
 lines = warnings(rule_file)                      # what is valid and suspicious: shadowed, contradictory
+lines = strangers(rule_file, names)              # rules for feeds that are not among these
 lines = failures(rule_file)                      # the tests in the file that do not hold
 """
 
@@ -16,7 +17,7 @@ from bridge.rules._feeds import interval_of, start_of, too_often
 from bridge.rules._file import READING, Defaults, Expect, Feed, Hook, RuleFile, Start, Test
 from bridge.rules._hooks import HOOK_NAME, KINDS, METHODS, SCHEMES
 from bridge.rules._limits import Limit
-from bridge.rules._lint import warnings
+from bridge.rules._lint import strangers, warnings
 from bridge.rules._load import load
 from bridge.rules._pages import PageRules
 from bridge.rules._paths import LONGEST_PATH, path_of, steps_of, walk
@@ -63,6 +64,7 @@ __all__ = [
     "schema",
     "start_of",
     "steps_of",
+    "strangers",
     "too_often",
     "walk",
     "warnings",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
-from bridge.rules._clauses import Clause, Named, Tagged, every_clause
+from bridge.rules._clauses import Clause, Named, Tagged, every_clause, listed
 from bridge.rules._file import RuleFile
 from bridge.rules._rule import Rule
 
@@ -17,6 +18,16 @@ def warnings(rule_file: RuleFile) -> list[str]:
     rules = rule_file.rules
     contradictions = (words for rule in rules for words in _contradictions(rule))
     return [*_shadowed(rules), *contradictions, *_overruled(rules), *_undone(rules)]
+
+
+def strangers(rule_file: RuleFile, feeds: AbstractSet[str]) -> list[str]:
+    """A sentence for each rule that names feeds which are not among `feeds`."""
+    return [
+        f"“{rule.name}” names the feed {listed(unknown)}, which nobody follows"
+        for rule in rule_file.rules
+        for clause in every_clause((*rule.conditions, *rule.exceptions))
+        if isinstance(clause, Named) and clause.key == "feed" and (unknown := clause.values - feeds)
+    ]
 
 
 def _shadowed(rules: Sequence[Rule]) -> Iterator[str]:
