@@ -141,10 +141,17 @@ def _at_work(settings: Settings) -> Iterator[Finding]:
     yield _ok("the database is whole")
     try:
         found, running = _asked(settings)
+        older = control.ask(settings.data, "status", {})["rules"]["older"] if running else None
     except BridgeError as error:
         yield _wrong(str(error), "see the log of the process")
         return
     yield _ok("pocket-bridge is running") if running else _note("pocket-bridge is not running", "pocket-bridge run")
+    if older:
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(older["since"]))
+        yield _wrong(
+            f"older rules are in use since {since}: {older['because']}",
+            f"mend {settings.rules}, or restart to go without it",
+        )
     socket = settings.data / control.SOCKET
     if not running and socket.exists():
         yield _note(f"{socket} was left by a process that is gone", "nothing to do: the next start replaces it")

@@ -52,6 +52,7 @@ class Desk:
         clock: Callable[[], float],
         zone: tzinfo = UTC,
         queues: Queues | None = None,
+        older: Callable[[], Mapping[str, Any] | None] = lambda: None,
     ) -> None:
         self._inbox = inbox
         self._ledger = ledger
@@ -62,6 +63,7 @@ class Desk:
         self._clock = clock
         self._zone = zone
         self._queues = queues
+        self._older = older
         self._commands: dict[str, Callable[..., Awaitable[Any]]] = {
             "add": self.add,
             "why": self.why,
@@ -99,9 +101,13 @@ class Desk:
             report = await self._ledger.report(arrival, "")
             if report is None:
                 raise InvalidArrival("the arrival is gone")
-            if (report.state != "new" and report.settled) or time.monotonic() > until:
+            if (report.state != "new" and self._is_over(report)) or time.monotonic() > until:
                 return replace(report, settled=report.settled and report.state != "new")
             await asyncio.sleep(0.02)
+
+    def _is_over(self, report: Report) -> bool:
+        """Nothing more will change by itself, or not while somebody waits for the answer."""
+        return report.settled or (report.next_due or 0.0) > self._clock() + ANSWER_SECONDS
 
     async def why(self, url: str, account: str = OWNER) -> dict[str, Any]:
         """The passport of a link: arrivals, what was read, each rule with its clause, deliveries, attempts."""
@@ -172,7 +178,7 @@ class Desk:
             "connections": connections,
             "without_connection": orphans,
             "budgets": [dict(budget) for budget in await self._ledger.budgets()],
-            "rules": {"file": self._rule_file().name, "hash": self._rule_file().hash},
+            "rules": {"file": self._rule_file().name, "hash": self._rule_file().hash, "older": self._older()},
         }
 
     async def sources(self) -> list[dict[str, Any]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from bridge.declared import check, followers, hooks
 from bridge.errors import ConfigError
@@ -25,10 +26,21 @@ class Reload:
     """Looks whether the rule file changed. A broken one is told once and the old rules stay.
 
     Rules, hooks and feeds are exchanged while everything runs. A file with other destinations becomes `next`, and
-    `wire_anew` is called.
+    `wire_anew` is called. `older`: since when the rules in use are not those of the file, and because of what.
     """
 
-    def __init__(self, settings: Settings, store: Store, intake: Intake, webhooks: Webhooks, feeds: Registry) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        intake: Intake,
+        webhooks: Webhooks,
+        feeds: Registry,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
+        self.older: Mapping[str, Any] | None = None
+        self._clock = clock
         self.next: RuleFile | None = None
         self.wire_anew: Callable[[], None] = lambda: None
         self._settings = settings
@@ -40,21 +52,30 @@ class Reload:
 
     async def __call__(self) -> None:
         stamp = self._look()
-        # A file that is not there is one that an editor is about to put there: the old rules stay.
-        if stamp in (self._stamp, None):
+        if stamp == self._stamp:
+            return
+        if stamp is None:
+            # Perhaps an editor is about to put it there: the old rules stay.
+            self._stamp = None
+            self._keep_old("there is no such file any more")
             return
         try:
             rule_file = await asyncio.to_thread(check, self._settings)
             declared = await asyncio.to_thread(hooks, rule_file), await asyncio.to_thread(followers, rule_file)
         except ConfigError as error:
             self._stamp = stamp
-            log.error("the changed rules are not used, the old ones stay:")  # noqa: TRY400
-            for line in str(error).splitlines():
-                log.error("  %s", line)  # noqa: TRY400
+            self._keep_old(str(error))
             return
         await self._store.keep_rule_set(rule_file.hash, rule_file.text)
         self._stamp = stamp
+        self.older = None
         self._use(rule_file, *declared)
+
+    def _keep_old(self, because: str) -> None:
+        self.older = {"since": self._clock(), "because": because}
+        log.error("the rules of %s are not used, the old ones stay:", self._settings.rules)
+        for line in because.splitlines():
+            log.error("  %s", line)
 
     def _use(self, rule_file: RuleFile, declared: Sequence[Hook], feeds: Sequence[Follower]) -> None:
         old = self._intake.rule_file

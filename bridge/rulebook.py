@@ -37,6 +37,7 @@ class Rulebook:
         feeds: Callable[[], AbstractSet[str]],
         clock: Callable[[], float],
         zone: tzinfo,
+        older: Callable[[], Mapping[str, Any] | None] = lambda: None,
     ) -> None:
         self._archive = archive
         self._ledger = ledger
@@ -44,6 +45,7 @@ class Rulebook:
         self._feeds = feeds
         self._clock = clock
         self._zone = zone
+        self._older = older
 
     def commands(self) -> Mapping[str, Callable[..., Awaitable[Any]]]:
         """What the desk learns from it."""
@@ -75,7 +77,7 @@ class Rulebook:
             for rule in rule_file.rules
         ]
         suspicious = [*rules.warnings(rule_file), *rules.strangers(rule_file, self._feeds())]
-        return {"rules": found, "warnings": suspicious}
+        return {"rules": found, "older": self._older(), "warnings": suspicious}
 
     async def explain(self, what: str) -> Plain:
         """What the rules of now do with a link that came in, by its address or number, or with a text, and why."""

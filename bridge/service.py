@@ -98,8 +98,8 @@ class Ending:
 def greeting(bridge: Bridge, sources: Sequence[Mapping[str, Any]], port: int) -> Iterator[str]:
     """What a person must know to go on, in a few lines. Holds no secret."""
     settings, rule_file = bridge.settings, bridge.intake.rule_file
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    address = f"{'https' if settings.tls_cert else 'http'}://{host}:{port}"
+    scheme = "https" if settings.tls_cert else "http"
+    address, here = f"{scheme}://{_spelt(settings.host)}:{port}", f"{scheme}://{_reached(settings.host)}:{port}"
     in_variable = bool(settings.token.get_secret_value())
     token = settings.data / TOKEN
     yield click.style(f"pocket-bridge {__version__}", bold=True)
@@ -112,11 +112,23 @@ def greeting(bridge: Bridge, sources: Sequence[Mapping[str, Any]], port: int) ->
         first = f": {source['words'][0]}" if source["words"] else ""
         more = f" (and {len(source['words']) - 1} more)" if len(source["words"]) > 1 else ""
         yield f"  {mark}        {source['name']}{first}{more}"
+    if not settings.on_loopback:
+        words = "it listens to the network" + ("" if settings.tls_cert else ", without HTTPS: put a proxy in front")
+        yield click.style(f"  note       {words}", fg="yellow")
     for line in unknown_variables(given()):
         yield click.style(f"  note       {line}", fg="yellow")
     shown = "$BRIDGE_TOKEN" if in_variable else f"$(cat '{token}')"
     yield "Save a first link:"
-    yield f'  curl -H "Authorization: Bearer {shown}" -d url=https://example.com/ {address}/save'
+    yield f'  curl -H "Authorization: Bearer {shown}" -d url=https://example.com/ {here}/save'
+
+
+def _spelt(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _reached(host: str) -> str:
+    """By what this machine reaches it: every address is none to go to."""
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, _spelt(host))  # noqa: S104 - it is what is replaced
 
 
 def _rules(rule_file: RuleFile) -> str:

@@ -217,7 +217,7 @@ async def _wire(
         trial=Quarantine(READERS, options, zone=settings.tz),
         busy=lambda: traffic.busy,
     )
-    reload = Reload(settings, store, intake, webhooks, feeds.registry)
+    reload = Reload(settings, store, intake, webhooks, feeds.registry, clock=time.time)
     workers: dict[str, Worker] = {
         "intake": intake,
         **{
@@ -247,6 +247,7 @@ async def _wire(
         clock=time.time,
         zone=settings.zone,
         queues=store.upkeep,
+        older=lambda: reload.older,
     )
     named = dict.fromkeys(filter(None, settings.telegram_allow.values()), f"{PREFIX}TELEGRAM_ALLOW")
     users = Users(store.accounts, named)
@@ -312,6 +313,7 @@ async def _wire(
         feeds=lambda: {follower.feed.name for follower in feeds.registry},
         clock=time.time,
         zone=settings.zone,
+        older=lambda: reload.older,
     )
     desk.learn(rulebook.commands())
     workers["clerk"] = Clerk(

@@ -6,6 +6,7 @@ import json
 import re
 import sqlite3
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from bridge import control
 from bridge.cli import cli
+from bridge.desk import ANSWER_SECONDS
 
 Run = Callable[..., Result]
 
@@ -92,6 +94,7 @@ def test_a_number_that_is_none_is_told_and_nothing_is_said_to_be_done(run: Run, 
 
 
 def test_an_empty_answer_says_what_is_empty(run: Run) -> None:
+    run("add", "https://example.com/")
     assert run("trash", "list").output.endswith("the trash is empty\n")
     assert run("trash", "list", "shops").output.endswith("nothing in the trash has “shops” in it\n")
     assert run("hooks", "captured", "-n", "0").exit_code == 2
@@ -100,8 +103,8 @@ def test_an_empty_answer_says_what_is_empty(run: Run) -> None:
 def test_two_addresses_are_not_saved_as_one(run: Run) -> None:
     refused = run("add", "https://a.example/ https://b.example/")
     assert (refused.exit_code, "2 addresses" in refused.output) == (2, True)
-    assert "never saved" in run("why", "https://a.example/").output
     assert run("add", "https://a.example/b c").exit_code == 0
+    assert "never saved" in run("why", "https://a.example/").output
 
 
 def test_a_dropped_link_says_which_rule_and_why_tells_it_later(run: Run, tmp_path: Path) -> None:
@@ -112,6 +115,14 @@ def test_a_dropped_link_says_which_rule_and_why_tells_it_later(run: Run, tmp_pat
     assert told.exit_code == 0
     assert "domain is shop.example" in told.output
     assert "dropped by rule no-shops (advertising)" in told.output
+
+
+def test_who_adds_a_link_that_a_rule_delays_does_not_wait_for_it(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text("rules:\n  - name: later\n    then: {delay: 2h}\n")
+    began = time.monotonic()
+    result = run("add", "https://example.com/a")
+    assert (result.exit_code, "waiting" in result.output) == (0, True), result.output
+    assert time.monotonic() - began < ANSWER_SECONDS
 
 
 def test_why_of_an_unknown_link_is_exit_1(run: Run) -> None:

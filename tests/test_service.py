@@ -15,7 +15,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bridge.service import greeting
+from bridge.settings import load_settings
 from bridge.web.server import listen
+from bridge.wiring import open_bridge
 
 START_SECONDS = 30.0
 
@@ -139,3 +142,32 @@ def resumed(process: Process) -> str:
         argv, cwd=process.folder, env=process.environment, capture_output=True, text=True, check=False
     )
     return done.stdout + done.stderr
+
+
+def test_the_doctor_says_when_older_rules_are_in_use(process: Process) -> None:
+    file = process.folder / "rules.yaml"
+    until = time.monotonic() + START_SECONDS
+    file.write_text("rules: [{name: a, then: {tag: b}}]\n")
+    while "1 rules" not in process.output() and time.monotonic() < until:
+        time.sleep(0.1)
+    file.unlink()
+    while "the old ones stay" not in process.output() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert process.command("doctor").wait(timeout=30) == 1
+    assert re.search(r"wrong older rules are in use since .*: there is no such file any more", process.output())
+
+
+@pytest.mark.parametrize(
+    ("listens", "reached", "noted"),
+    [("0.0.0.0", "127.0.0.1", True), ("[::]", "[::1]", True), ("127.0.0.1", "127.0.0.1", False)],
+)
+async def test_who_listens_to_the_network_is_told_and_the_line_to_paste_goes_to_this_machine(
+    tmp_path: Path, listens: str, reached: str, *, noted: bool
+) -> None:
+    (tmp_path / "data").mkdir()
+    settings = load_settings(data=tmp_path / "data", rules=tmp_path / "rules.yaml", listen=f"{listens}:8080")
+    async with open_bridge(settings) as bridge:
+        said = "\n".join(greeting(bridge, [], 8080))
+    assert f"listening  http://{listens}:8080" in said
+    assert f"-d url=https://example.com/ http://{reached}:8080/save" in said
+    assert ("it listens to the network, without HTTPS" in said) == noted

@@ -17,6 +17,8 @@ from bridge.rules import Decision
 from bridge.settings import Settings, load_settings
 from bridge.tokens import owner_token
 from bridge.wiring import open_bridge
+from bridge.words.rules import rules_listed
+from bridge.words.running import status as status_words
 
 THERE = """
 destinations:
@@ -43,6 +45,33 @@ def write(settings: Settings, text: str) -> None:
     # Two writes within one tick of the file system's clock are two changes all the same.
     stat = settings.rules.stat()
     os.utime(settings.rules, ns=(stat.st_atime_ns, stat.st_mtime_ns + len(text)))
+
+
+async def test_older_rules_are_told_as_such_until_the_file_is_right_again(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    right = "rules:\n  - name: first\n    then: {tag: a}\n"
+    write(settings, right)
+    async with open_bridge(settings) as bridge:
+
+        async def told() -> str:
+            await bridge.workers["rules"].step()
+            listed, status = await bridge.desk.handle("rules_list", {}), await bridge.desk.handle("status", {})
+            assert [rule["name"] for rule in listed["rules"]] == ["first"]
+            assert listed["older"] == status["rules"]["older"]
+            words = "\n".join(rules_listed(listed))
+            assert ("older rules are in use since" in words) == ("older rules" in "\n".join(status_words(status)))
+            return words
+
+        assert "older rules" not in await told()
+        write(settings, "rules:\n  - name: x\n    iff: {tag: b}\n")
+        assert "unknown key “iff”" in await told()
+        settings.rules.unlink()
+        for _ in range(2):
+            assert "there is no such file any more" in await told()
+        assert caplog.text.count("there is no such file any more") == 1
+        write(settings, right)
+        assert "older rules" not in await told()
 
 
 async def test_changed_rules_are_used_and_broken_ones_are_not(

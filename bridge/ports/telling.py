@@ -54,7 +54,8 @@ class Report:
     """What a source may tell its person about one arrival, read at the moment of telling.
 
     `reference` is what the last `report()` for this arrival returned (a message to edit), or "".
-    `settled`: nothing more will change by itself. `answers`: to the requests it held.
+    `settled`: nothing more will change by itself. `answers`: to the requests it held. `next_due`: when the first of its
+    links that wait is to be sent.
     """
 
     arrival: Arrival
@@ -64,6 +65,7 @@ class Report:
     settled: bool
     reference: str = ""
     answers: Sequence[Answered] = ()
+    next_due: float | None = None
 
 
 @runtime_checkable

@@ -120,10 +120,20 @@ def report(tx: Tx, arrival: int, reference: str) -> Report | None:
         settled=settled,
         reference=reference,
         answers=answers,
+        next_due=_next_due(tx, arrival),
     )
 
 
 _SETTLED = ("delivered", "dead", "unknown", "cancelled", "held")
+
+
+def _next_due(tx: Tx, arrival: int) -> float | None:
+    sql = (
+        "SELECT min(CASE WHEN state = 'leased' THEN 0 ELSE due END) FROM delivery"
+        " WHERE state IN ('pending', 'leased') AND link IN (SELECT link FROM sighting WHERE arrival = ?)"
+    )
+    found: float | None = tx.execute(sql, (arrival,)).fetchone()[0]
+    return found
 
 
 def _verdicts(tx: Tx, arrival: int) -> Sequence[Verdict]:

@@ -51,6 +51,12 @@ def moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
+def older_rules(older: Data) -> Sequence[str]:
+    """That the rules in use are not those of the file."""
+    first, *more = older["because"].splitlines()
+    return [f"older rules are in use since {moment(older['since'])}: {first}", *(f"  {line}" for line in more)]
+
+
 def day(seconds: float) -> str:
     when = datetime.fromtimestamp(seconds).astimezone()
     return f"{when.day} {when:%B %Y}"

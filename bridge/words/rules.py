@@ -7,14 +7,16 @@ from typing import Any
 
 import click
 
-from bridge.words.parts import Data, columns, counted, green, how_many, moment, quoted
+from bridge.words.parts import Data, columns, counted, green, how_many, moment, older_rules, quoted
 
 
 def rules_listed(answer: Data) -> Sequence[str]:
+    older = [click.style(line, fg="red") for line in older_rules(answer["older"])] if answer.get("older") else []
     if not answer["rules"]:
-        return ["there are no rules: everything is kept"]
+        return [*older, "there are no rules: everything is kept"]
     width = max(len(rule["name"]) for rule in answer["rules"])
     return [
+        *older,
         f"{'rule':{width}}  {'24 h':>6}  {'30 d':>6}  last match",
         *(_rule_counted(rule, width) for rule in answer["rules"]),
         *(click.style(line, fg="yellow") for line in answer["warnings"]),

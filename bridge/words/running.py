@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from bridge.words.operations import no_destination
-from bridge.words.parts import STATES, Data, counted, green, how_many, moment, red
+from bridge.words.parts import STATES, Data, counted, green, how_many, moment, older_rules, red
 
 
 def checked(answer: Data) -> Sequence[str]:
@@ -41,6 +41,10 @@ def _status(answer: Data) -> Iterator[str]:
             yield f"{'':10} waits until {moment(connection['not_before'])}: {connection['because']}"
         if connection["done"]:
             yield f"{'':10} done about {moment(connection['done'])}, at the pace of the last hour"
+    if answer["rules"].get("older"):
+        first, *more = older_rules(answer["rules"]["older"])
+        yield f"rules      {red(first)}"
+        yield from (f"{'':10} {line}" for line in more)
     for budget in answer["budgets"]:
         yield f"budget     {_budget(budget)}"
     for name, states in answer["without_connection"].items():
