@@ -136,6 +136,7 @@ def test_the_list_names_what_stands_in_the_file_and_remove_tells_its_line(run: R
 
 
 def test_feeds_of_nobody_are_not_none_but_refused(run: Run) -> None:
+    run("add", "https://example.com/")
     for command in ("list", "export", "doctor"):
         refused = run("feeds", command, "-u", "bob")
         assert (refused.exit_code, "bob" in refused.output) == (2, True), command
