@@ -195,7 +195,7 @@ def test_the_doctor_s_texts_stand_in_one_column(run: Run, tmp_path: Path) -> Non
     (tmp_path / "rules.yaml").write_text("rules:\n  - name: a\n    iff: {tag: b}\n    then: {tag: c}\n")
     lines = run("doctor").output.splitlines()
     assert len(lines) > 5
-    assert all(line[:5].rstrip() in ("ok", "note", "wrong", "") and line[5] == " " for line in lines[:-1])
+    assert all(line[:5].rstrip() in ("ok", "note", "wrong", "") and line[5:6].isspace() for line in lines[:-1] if line)
 
 
 def test_looking_while_nothing_runs_says_so_to_people_only(run: Run) -> None:

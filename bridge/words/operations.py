@@ -166,7 +166,7 @@ def _examined(answer: Data) -> Iterator[str]:
         mark = {"ok": green("ok   "), "note": "note ", "wrong": red("wrong")}[finding["level"]]
         first, *more = finding["what"].splitlines() or [""]
         yield f"{mark} {first}"
-        yield from (f"      {line}" for line in more)
+        yield from (f"      {line}".rstrip() for line in more)
         if finding["mend"]:
             yield f"      -> {finding['mend']}"
     wrong = sum(finding["level"] == "wrong" for finding in answer["findings"])
