@@ -82,5 +82,5 @@ def test_a_budget_is_told_without_the_digest_of_its_credential() -> None:
         "sightings": {},
         "without_connection": {},
     }
-    answer |= {"waiting_for_pages": 0, "budgets": [budget]}
+    answer |= {"waiting_for_pages": 0, "budgets": [budget], "rules": {}}
     assert list(running.status(answer))[-1] == "budget     user at getpocket.com: 12 of 320 calls left"
