@@ -12,20 +12,16 @@ from functools import partial
 from typing import Any
 
 from bridge import budget
-from bridge.delivery import Dead, Delivered, Delivery, Outcome, Retry, Settlement, Unknown, backoff, settlement
-from bridge.errors import DestinationError, Refused, Throttled, TooLarge, Unauthorized, Unavailable
+from bridge.delivery import Dead, Delivered, Delivery, Outcome, Retry, Settlement, Unknown, settlement
+from bridge.errors import DestinationError, Refused, Throttled, TooLarge, Unavailable
+from bridge.gate import SOON, named_wait, opened, passed, shrunk, shut
 from bridge.ports import Call, Destination, Finder, Found, Gate, Metered, Outbox, Terms
 
 ENOUGH_CALLS = 15
 """Calls in which one bad link of a hundred has been found: if none went through by then, the links are not to blame."""
 
-PROBE_SECONDS = 15 * 60.0
-"""A service that is down is tried at least this often."""
-
 STEP_SECONDS = 1.0
 """A step goes on for so long while there is more: whoever stops the sender waits for the end of one."""
-
-_SOON = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +115,7 @@ class Sender:
             await self._put_back(await ahead)
             await self._hold_back(owed, error, time.monotonic() - began)
         else:
-            call = self._call_was(began, gate=partial(self._passed, len(owed)))
+            call = self._call_was(began, gate=partial(passed, sent=len(owed), most=self.terms.batch))
             return await self._settle_meanwhile(owed, outcomes, call, await ahead, more=more)
         return ()
 
@@ -192,7 +188,7 @@ class Sender:
 
     async def _check_budget(self) -> None:
         if self.terms.scopes and not await self._outbox.may_call(self.terms):
-            raise Unavailable("the limit of the service is used up", retry_after=_SOON)
+            raise Unavailable("the limit of the service is used up", retry_after=SOON)
 
     async def _call(self, part: Sequence[Delivery]) -> Sequence[Outcome]:
         """One outcome each. A plug's bug is taken for a refusal: the link that brings it up must not block the line."""
@@ -222,9 +218,6 @@ class Sender:
         everything = Unavailable(f"refuses everything: {error}")
         await self._hold_back(untried, everything, 0.0)
         await self._settle(links, [Retry(str(error)) for _, error in refused], None)
-
-    def _passed(self, sent: int, gate: Gate) -> Gate:
-        return grown(opened(gate), sent, self.terms.batch)
 
     def _call_was(self, began: float, *, gate: Callable[[Gate], Gate] = lambda gate: gate) -> Call:
         """The calls since the last settlement, and what was heard of limits."""
@@ -288,53 +281,6 @@ def terms(destination: Destination, *, gather: float = 0.0) -> Terms:
         finds=isinstance(destination, Finder),
         gather=gather,
     )
-
-
-def opened(gate: Gate) -> Gate:
-    """The gate after a call that went through. Pure, as all that follow."""
-    return replace(gate, failures=0, because="", not_before=0.0) if gate.because else gate
-
-
-def shrunk(gate: Gate, *, largest: int) -> Gate:
-    """The gate after a call of this size was too large; 0: none was."""
-    return replace(opened(gate), batch=min(largest, gate.batch or largest)) if largest else opened(gate)
-
-
-def grown(gate: Gate, sent: int, most: int) -> Gate:
-    """A batch that was made smaller grows again by a quarter whenever a full one passes."""
-    if not gate.batch or sent < gate.batch:
-        return gate
-    larger = gate.batch + max(1, gate.batch // 4)
-    return replace(gate, batch=larger if larger < most else 0)
-
-
-def shut(gate: Gate, *, error: DestinationError, wait: float | None, now: float, chance: float, sent: int) -> Gate:
-    """The gate after a call of `sent` links failed as a whole; `wait` is what the service asked for."""
-    match error:
-        case Unauthorized():
-            return replace(gate, state="paused", because=str(error))
-        case Throttled():
-            return replace(gate, because=str(error), not_before=now + (wait or _SOON))
-    # A call that ran into its deadline may have been too large.
-    batch = max(1, min(sent // 2, gate.batch or sent)) if sent > 1 and _was_late(error) else gate.batch
-    pause = max(_SOON, backoff(gate.failures, chance, PROBE_SECONDS)) if wait is None else wait
-    failures = gate.failures + 1
-    return replace(gate, because=str(error), not_before=now + pause, failures=failures, batch=batch)
-
-
-def named_wait(error: DestinationError, heard: Sequence[budget.Heard] = ()) -> float | None:
-    """Seconds a service asked to wait, in a header or, at a limit, in words; at a limit always some."""
-    if not isinstance(error, Throttled | Unavailable):
-        return None
-    said = [error.retry_after, *(answer.wait for answer in heard[-1:])]
-    limit = isinstance(error, Throttled)
-    said += [budget.wait_in(str(error)), budget.UNSAID_WAIT] if limit else []
-    named = next((seconds for seconds in said if seconds is not None), None)
-    return max(_SOON, named) if limit and named is not None else named
-
-
-def _was_late(error: DestinationError) -> bool:
-    return isinstance(error, Unavailable) and error.sent and error.retry_after is None
 
 
 def _halves(part: Sequence[Delivery]) -> list[Sequence[Delivery]]:

@@ -25,7 +25,7 @@ FLOORS: list[list[str]] = [
         ),
         *("bridge.settings", "bridge.logs", "bridge.page", "bridge.child"),
     ],
-    ["bridge.titles"],
+    ["bridge.titles", "bridge.gate"],
     ["bridge.rules", "bridge.record"],
     ["bridge.ports", "bridge.exports"],
     [

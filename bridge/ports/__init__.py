@@ -3,6 +3,7 @@
 A time is a float: seconds since the epoch, UTC.
 """
 
+from bridge.gate import Gate
 from bridge.ports.arriving import (
     DAY,
     FOREVER,
@@ -25,7 +26,7 @@ from bridge.ports.asking import Archive, Ledger, Passport, Seen
 from bridge.ports.following import Backlog, Subscription, Subscriptions
 from bridge.ports.listing import Kept, ReadingList, Shelf
 from bridge.ports.looking import KnownPages, Lookups, Pages, WantedPage
-from bridge.ports.sending import Call, Destination, Finder, Found, Gate, Metered, Outbox, Terms, Traits
+from bridge.ports.sending import Call, Destination, Finder, Found, Metered, Outbox, Terms, Traits
 from bridge.ports.telling import Answered, Errand, Errands, Report, Reporter, Reports, Verdict
 
 __all__ = [

@@ -7,9 +7,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from bridge.gate import Gate
 from bridge.link import Sighting
 from bridge.page import Looked
-from bridge.ports.sending import Gate
 from bridge.ports.telling import Report
 from bridge.rules import Decision
 

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from bridge.budget import Heard
 from bridge.delivery import Delivery, Outcome, Settlement
+from bridge.gate import Gate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,22 +62,6 @@ class Metered(Protocol):
     def heard(self) -> Sequence[Mapping[str, str]]:
         """The headers of the answers since this was last asked, in order."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """A connection as a whole: may it be used, and when. `credential` is a fingerprint, never the secret.
-
-    `batch`: the most links a call holds since one was too large, 0 for as many as the service takes.
-    """
-
-    connection: str
-    state: str = "active"
-    because: str = ""
-    not_before: float = 0.0
-    failures: int = 0
-    credential: str = ""
-    batch: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,8 @@ from pydantic import SecretStr, ValidationError
 from bridge.delivery import Dead, Delivered, Delivery, Outcome, Retry
 from bridge.destinations.pocket import Options, connect
 from bridge.errors import DestinationError, FetchError, Refused, Throttled, TooLarge, Unauthorized, Unavailable
+from bridge.gate import named_wait
 from bridge.ports import Destination
-from bridge.sender import named_wait
 from bridge.store.core import Store
 from tests.conftest import Clock
 from tests.pocket.server import INNER, KEY, TOKEN, Answer, Gone, Script, client, face

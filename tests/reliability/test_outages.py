@@ -9,8 +9,9 @@ import pytest
 
 from bridge.delivery import Delivery, Outcome, backoff
 from bridge.errors import Refused, TooLarge, Unauthorized, Unavailable
+from bridge.gate import PROBE_SECONDS
 from bridge.ports import Gate
-from bridge.sender import PROBE_SECONDS, Sender
+from bridge.sender import Sender
 from bridge.store.core import Store
 from tests.conftest import Clock
 from tests.test_sender import Scripted, delivered, passport, states, want
