@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bridge.delivery import Delivered, Delivery, Outcome
-from bridge.errors import Unavailable
+from pydantic import SecretStr
+
+from bridge.delivery import Dead, Delivered, Delivery, Outcome
+from bridge.errors import Unauthorized, Unavailable
 from bridge.ports import Found, Traits
 
 
@@ -22,12 +24,21 @@ class Item:
 
 @dataclass
 class Copies:
-    """The service itself. `lose`: so many answers more are lost after the call was applied."""
+    """The service itself. `lose`: so many answers more are lost after the call was applied. `token`: whose calls are
+    taken. `away`: nobody can be reached."""
 
     items: list[Item] = field(default_factory=list)
     lose: int = 0
     lost: int = 0
     calls: int = 0
+    token: str = field(default="", repr=False)
+    away: bool = False
+
+    def admit(self, token: str) -> None:
+        if self.away:
+            raise Unavailable("connection refused")
+        if token != self.token:
+            raise Unauthorized("401: the token is not known")
 
     def add(self, delivery: Delivery) -> Item:
         item = Item(str(len(self.items) + 1), delivery.url, delivery.title, list(delivery.tags))
@@ -44,15 +55,19 @@ class Copies:
 class Copying:
     """A destination at that service, without a way to look up."""
 
-    def __init__(self, name: str, service: Copies, *, batch: int = 1) -> None:
+    def __init__(self, name: str, service: Copies, *, batch: int = 1, token: str = "") -> None:
         self.name = name
         self.traits = Traits(batch=batch, add_is_idempotent=False, can_update_tags=True)
         self.service = service
+        self._token = SecretStr(token)
 
     async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
+        self.service.admit(self._token.get_secret_value())
         outcomes: list[Outcome] = []
         for delivery in batch:
-            if delivery.added:
+            if not delivery.url.startswith(("http://", "https://")):
+                outcomes.append(Dead("422: not an address of the web"))
+            elif delivery.added:
                 [item] = [item for item in self.service.items if item.id == delivery.remote_id]
                 item.tags += [tag for tag in delivery.new_tags if tag not in item.tags]
                 outcomes.append(Delivered("merged", item.id))
@@ -72,6 +87,7 @@ class Finding(Copying):
 
     async def find(self, urls: Sequence[str]) -> Mapping[str, Found]:
         self.asked += 1
+        self.service.admit(self._token.get_secret_value())
         if self.down:
             self.down -= 1
             raise Unavailable("502", sent=True)
