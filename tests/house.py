@@ -27,10 +27,11 @@ OWNER_TOKEN = "a-token-that-only-the-owner-has"
 
 
 class Second:
-    """Another Pocket-compatible server: takes every action, and remembers."""
+    """Another Pocket-compatible server: takes every action, and remembers. `limits`: headers that it answers with."""
 
     def __init__(self) -> None:
         self.actions: list[dict[str, Any]] = []
+        self.limits: dict[str, str] = {}
         self.app = Starlette(routes=[Route("/v3/send", self._send, methods=["POST"])])
 
     async def _send(self, request: Request) -> Response:
@@ -38,7 +39,7 @@ class Second:
         self.actions += actions
         results = [{"item_id": str(900 + number)} for number, _ in enumerate(actions)]
         body = {"status": 1, "action_results": results, "action_errors": [None] * len(actions)}
-        return Response(json.dumps(body), media_type="application/json", headers={"X-Source": "Pocket"})
+        return Response(json.dumps(body), media_type="application/json", headers={"X-Source": "Pocket", **self.limits})
 
 
 class House:
