@@ -94,6 +94,22 @@ def hooks(rule_file: RuleFile) -> list[Hook]:
     return [_hook(rule_file, number) for number in range(len(rule_file.hooks))]
 
 
+def secret_files(rule_file: RuleFile) -> list[Path]:
+    """The files that the rule file names for secrets."""
+    written: list[object] = [rule_file.notify.webhook]
+    written += [option for options in rule_file.destinations.values() for option in options.values()]
+    written += [reference for hook in rule_file.hooks for reference in hook.secret]
+    written += [reference for feed in rule_file.feeds for reference in (*feed.headers.values(), feed.password)]
+    return [Path(one["file"]) for one in written if isinstance(one, Mapping) and isinstance(one.get("file"), str)]
+
+
+def opened(rule_file: RuleFile) -> tuple[object, ...]:
+    """What of a rule file is opened when everything is, its secrets among it: other than before, it is to be opened
+    anew. Raises ConfigError as `connect` does."""
+    names = {name: fingerprint(rule_file, name) for name in rule_file.destinations}
+    return names, rule_file.notify, notify_address(rule_file)
+
+
 def _hook(rule_file: RuleFile, number: int) -> Hook:
     path, written = ("hooks", number, "secret"), rule_file.hooks[number]
     found = [str(_secret(rule_file, path, reference)).encode() for reference in written.secret]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from bridge.declared import check, followers, hooks
+from bridge.declared import check, followers, hooks, load_rules, opened, secret_files
 from bridge.errors import ConfigError
 from bridge.intake import Intake
 from bridge.rules import RuleFile
@@ -22,11 +23,19 @@ log = logging.getLogger(__name__)
 RELOAD_SECONDS = 2.0
 
 
-class Reload:
-    """Looks whether the rule file changed. A broken one is told once and the old rules stay.
+Stamp = tuple[tuple[int, int] | None, ...]
+"""When each file was written last, and how large it is; None for one that is not there."""
 
-    Rules, hooks and feeds are exchanged while everything runs. A file with other destinations becomes `next`, and
-    `wire_anew` is called. `older`: since when the rules in use are not those of the file, and because of what.
+GONE: Stamp = (None,)
+
+
+class Reload:
+    """Looks whether the rule file changed, or a file that holds a secret of it. A broken one is told once and the old
+    rules stay.
+
+    Rules, hooks and feeds are exchanged while everything runs. A file with other destinations, or other credentials
+    for them, becomes `next`, and `wire_anew` is called. `older`: since when the rules in use are not those of the
+    file, and because of what.
     """
 
     def __init__(
@@ -48,20 +57,26 @@ class Reload:
         self._intake = intake
         self._webhooks = webhooks
         self._feeds = feeds
+        self._opened = opened(intake.rule_file)
+        self._secrets = secret_files(intake.rule_file)
         self._stamp = self._look()
 
     async def __call__(self) -> None:
         stamp = self._look()
         if stamp == self._stamp:
             return
-        if stamp is None:
+        if stamp == GONE:
             # Perhaps an editor is about to put it there: the old rules stay.
-            self._stamp = None
+            self._stamp = GONE
             self._keep_old("there is no such file any more")
             return
         try:
+            # Also of a file that cannot be used: perhaps a secret is still to come.
+            self._secrets = secret_files(await asyncio.to_thread(load_rules, self._settings))
+            stamp = self._look()
             rule_file = await asyncio.to_thread(check, self._settings)
             declared = await asyncio.to_thread(hooks, rule_file), await asyncio.to_thread(followers, rule_file)
+            changed = await asyncio.to_thread(opened, rule_file) != self._opened
         except ConfigError as error:
             self._stamp = stamp
             self._keep_old(str(error))
@@ -69,7 +84,7 @@ class Reload:
         await self._store.keep_rule_set(rule_file.hash, rule_file.text)
         self._stamp = stamp
         self.older = None
-        self._use(rule_file, *declared)
+        self._use(rule_file, *declared, changed=changed)
 
     def _keep_old(self, because: str) -> None:
         self.older = {"since": self._clock(), "because": because}
@@ -77,10 +92,9 @@ class Reload:
         for line in because.splitlines():
             log.error("  %s", line)
 
-    def _use(self, rule_file: RuleFile, declared: Sequence[Hook], feeds: Sequence[Follower]) -> None:
-        old = self._intake.rule_file
-        if _opened(old) != _opened(rule_file):
-            log.info("%s: other destinations or notify; everything is opened anew", rule_file.name)
+    def _use(self, rule_file: RuleFile, declared: Sequence[Hook], feeds: Sequence[Follower], *, changed: bool) -> None:
+        if changed:
+            log.info("%s: other destinations, credentials or notify; everything is opened anew", rule_file.name)
             self.next = rule_file
             self.wire_anew()
             return
@@ -89,14 +103,14 @@ class Reload:
         self._feeds.declare(feeds)
         log.info("%s: %d rules and %d feeds in use", rule_file.name, len(rule_file.rules), len(rule_file.feeds))
 
-    def _look(self) -> tuple[int, int] | None:
-        try:
-            stat = self._settings.rules.stat()
-        except OSError:
-            return None
-        return stat.st_mtime_ns, stat.st_size
+    def _look(self) -> Stamp:
+        rules = _stamp(self._settings.rules)
+        return (rules, *map(_stamp, self._secrets)) if rules else GONE
 
 
-def _opened(rule_file: RuleFile) -> tuple[object, ...]:
-    """What of a rule file is opened when everything is."""
-    return rule_file.destinations, rule_file.notify
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
