@@ -9,13 +9,14 @@ import shutil
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from bridge import control
 from bridge.declared import check
 from bridge.errors import BridgeError, ConfigError
+from bridge.rules import EMPTY, RuleFile
 from bridge.settings import Settings, given, load_settings, unknown_variables
 from bridge.store import soundness
 from bridge.store.migrations import check_version
@@ -47,7 +48,7 @@ def _findings() -> Iterator[Finding]:
     yield from (_wrong(line, "correct its name, or remove it") for line in unknown)
     if not unknown:
         yield _ok("the settings are right")
-    yield from _rules(settings)
+    rule_file = yield from _rules(settings)
     yield _sqlite(sqlite3.sqlite_version)
     yield from _clock()
     try:
@@ -61,26 +62,34 @@ def _findings() -> Iterator[Finding]:
     yield from _permissions(settings.data)
     yield _disk(settings.data)
     database = settings.data / DATABASE
+    running = control.runs(settings.data)
+    socket = settings.data / control.SOCKET
+    if not running and socket.exists():
+        yield _note(f"{socket} was left by a process that is gone", "nothing to do: the next start replaces it")
     there = database.exists() or (settings.data / "ballast").exists()
-    trouble = _database(database, running=control.runs(settings.data)) if there else None
-    if trouble:
+    if not there and not running:
+        yield _note(f"there is no database in {settings.data} yet", "pocket-bridge run makes it")
+        return
+    if trouble := _database(database, running=running) if there else None:
         yield trouble
         return
-    yield from _at_work(settings)
+    yield from _at_work(settings, rule_file)
 
 
-def _rules(settings: Settings) -> Iterator[Finding]:
+def _rules(settings: Settings) -> Generator[Finding, None, RuleFile | None]:
+    """Answers the rule file, None when it cannot be used."""
     try:
         rule_file = check(settings)
     except ConfigError as error:
-        yield _wrong(str(error), "correct the rule file; pocket-bridge check tells when it is right")
-        return
+        yield _wrong(str(error), "correct it; pocket-bridge check tells when it is right")
+        return None
     yield _ok(f"the rule file is right: {rule_file.name}" if rule_file.text else "there is no rule file: all is kept")
     by_telegram = settings.telegram_token.get_secret_value() and rule_file.notify.telegram
     asking = [rule.name for rule in rule_file.rules if rule.then.notify]
     if asking and not by_telegram and not rule_file.notify.webhook:
         words = f"the rule “{asking[0]}” says notify, but there is no way to tell you"
         yield _wrong(words, "turn Telegram on, or write “notify: {webhook: …}” into the rule file")
+    return rule_file
 
 
 def _sqlite(version: str) -> Finding:
@@ -137,10 +146,10 @@ def _database(path: Path, *, running: bool) -> Finding | None:
     return None
 
 
-def _at_work(settings: Settings) -> Iterator[Finding]:
+def _at_work(settings: Settings, rule_file: RuleFile | None) -> Iterator[Finding]:
     yield _ok("the database is whole")
     try:
-        found, running = _asked(settings)
+        found, running = _asked(settings, rule_file or EMPTY)
         older = control.ask(settings.data, "status", {})["rules"]["older"] if running else None
     except BridgeError as error:
         yield _wrong(str(error), "see the log of the process")
@@ -152,26 +161,26 @@ def _at_work(settings: Settings) -> Iterator[Finding]:
             f"older rules are in use since {since}: {older['because']}",
             f"mend {settings.rules}, or restart to go without it",
         )
-    socket = settings.data / control.SOCKET
-    if not running and socket.exists():
-        yield _note(f"{socket} was left by a process that is gone", "nothing to do: the next start replaces it")
-    yield from (_wrong(trouble["words"], trouble["mend"]) for trouble in found["troubles"])
     if found["ahead"] > 60:
         words = f"what came in last is from {found['ahead'] / 60:.0f} minutes in the future: the clock was set back"
         yield _wrong(words, "set it: timedatectl set-ntp true")
     if not found["balances"]:
         yield _wrong("the books do not balance: something is not accounted for", "pocket-bridge audit")
+    if not running and not rule_file:
+        yield _note("connections and feeds were not looked at", "correct first what is wrong above")
+        return
+    yield from (_wrong(trouble["words"], trouble["mend"]) for trouble in found["troubles"])
     if not found["troubles"]:
         yield _ok("every connection and every source works")
 
 
-def _asked(settings: Settings) -> tuple[Mapping[str, Any], bool]:
+def _asked(settings: Settings, rule_file: RuleFile) -> tuple[Mapping[str, Any], bool]:
     """What the running process says, or a bridge of our own when none runs."""
     with contextlib.suppress(ConnectionError):
         return control.ask(settings.data, "condition", {}), True
 
     async def alone() -> Mapping[str, Any]:
-        async with open_bridge(settings) as bridge:
+        async with open_bridge(settings, rule_file) as bridge:
             found: Mapping[str, Any] = await bridge.desk.handle("condition", {})
             return found
 

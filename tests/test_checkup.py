@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from bridge import checkup, control
+from bridge.cli import cli
 
 
 @pytest.mark.parametrize(
@@ -59,3 +61,18 @@ def test_a_rule_that_tells_nobody_is_said(tmp_path: Path, monkeypatch: pytest.Mo
         findings = checkup.examine()["findings"]
         said.append([finding["what"] for finding in findings if finding["level"] == "wrong"])
     assert said == [["the rule “papers” says notify, but there is no way to tell you"], []]
+
+
+def test_a_broken_rule_file_is_said_once_also_when_nothing_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    CliRunner().invoke(cli, ["add", "https://example.com/"])
+    (tmp_path / "rules.yaml").write_text("rules: [{name: a, iff: {tag: b}, then: {tag: c}}]\n")
+    findings = checkup.examine()["findings"]
+    [wrong] = [finding["what"] for finding in findings if finding["level"] == "wrong"]
+    assert "rules.yaml:1:19: unknown key “iff”" in wrong
+    said = [finding["what"] for finding in findings]
+    assert "the database is whole" in said
+    assert "every connection and every source works" not in said
+    assert any("were not looked at" in words for words in said)
