@@ -7,6 +7,7 @@ import contextlib
 import functools
 import json
 import re
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,20 +37,41 @@ def current_settings() -> Any:
     return load_settings()
 
 
-def look(command: str, arguments: Mapping[str, Any], in_words: Callable[[Any], Sequence[str]], *, as_json: bool) -> Any:
-    """Asks and shows what is there; people are told when nothing is at work on it. Looking sets nothing to work."""
-    answer = ask(command, arguments, tell_idle=not as_json, looks=True)
+def look(
+    command: str,
+    arguments: Mapping[str, Any],
+    in_words: Callable[[Any], Sequence[str]],
+    *,
+    as_json: bool,
+    of_rules: bool = False,
+) -> Any:
+    """Asks and shows what is there; people are told when nothing is at work on it. Looking sets nothing to work, and
+    makes nothing; `of_rules`: see `ask`."""
+    answer = ask(command, arguments, tell_idle=not as_json, looks=True, of_rules=of_rules)
     show(answer, in_words, as_json=as_json)
     return answer
 
 
-def ask(command: str, arguments: Mapping[str, Any], *, tell_idle: bool = False, looks: bool = False) -> Any:
-    """Asks the running process, or does it here when none runs; `looks`: without sending what waits."""
+def ask(
+    command: str,
+    arguments: Mapping[str, Any],
+    *,
+    tell_idle: bool = False,
+    looks: bool = False,
+    of_rules: bool = False,
+) -> Any:
+    """Asks the running process, or does it here when none runs.
+
+    `looks`: without sending what waits. Where no bridge ever was that is refused, or, `of_rules`, answered by what the
+    rule file alone can tell.
+    """
     from bridge import control
 
     settings = current_settings()
     with contextlib.suppress(ConnectionError):
         return control.ask(settings.data, command, arguments)
+    if looks and of_rules and _is_nowhere(settings.data):
+        return _by_rules_alone(settings, command, arguments, tell=tell_idle)
     if looks:
         _refuse_nowhere(settings.data)
     if tell_idle:
@@ -116,13 +138,27 @@ async def _alone(settings: Any, command: str, arguments: Mapping[str, Any], *, l
         return await bridge.desk.handle(command, arguments)
 
 
-def _refuse_nowhere(data: Path) -> None:
-    """Looking makes nothing where no bridge ever was."""
+def _by_rules_alone(settings: Any, command: str, arguments: Mapping[str, Any], *, tell: bool) -> Any:
+    """A bridge in a folder that is gone afterwards: looking makes nothing."""
+    if tell:
+        click.echo(f"(there is no bridge in {settings.data} yet; this is what the rule file alone tells)", err=True)
+    with tempfile.TemporaryDirectory(prefix="pocket-bridge-") as folder:
+        elsewhere = settings.model_copy(update={"data": Path(folder)})
+        return asyncio.run(_alone(elsewhere, command, arguments, looks=True))
+
+
+def _is_nowhere(data: Path) -> bool:
+    """Whether no bridge ever was there."""
     from bridge import control
     from bridge.wiring import DATABASE
 
     control.check(data)
-    if not any((data / name).exists() for name in (DATABASE, "ballast", control.LOCK)):
+    return not control.runs(data) and not any((data / name).exists() for name in (DATABASE, "ballast"))
+
+
+def _refuse_nowhere(data: Path) -> None:
+    """Looking makes nothing where no bridge ever was."""
+    if _is_nowhere(data):
         raise BridgeError(
             f"there is no bridge in {data} yet: “pocket-bridge run” makes one; BRIDGE_DATA names the folder"
         )

@@ -33,7 +33,7 @@ def feeds() -> None:
 def feeds_list(account: str, as_json: bool) -> None:  # noqa: FBT001
     """Show every feed: when it was last asked and is next, how often it publishes, and what is wrong."""
     in_words = functools.partial(words.feeds, now=time.time())
-    look("feeds", {"account": account}, in_words, as_json=as_json)
+    look("feeds", {"account": account}, in_words, as_json=as_json, of_rules=True)
 
 
 @feeds.command(name="add")
@@ -82,7 +82,7 @@ def feeds_add(
         "categories": not no_categories,
         "really": not dry_run,
     }
-    answer = ask("feeds-add", asked)
+    answer = ask("feeds-add", asked, looks=dry_run, of_rules=dry_run)
     show(answer, words.added, as_json=as_json)
     if answer["added"] and not as_json:
         tell_until_it_runs("what was found is read, and the feed asked again,")
@@ -142,7 +142,7 @@ def feeds_import(*, file: Path, tags: tuple[str, ...], start: str, dry_run: bool
     """
     content = base64.b64encode(_content(file)).decode("ascii")
     asked = {"content": content, "account": account, "start": start, "tags": list(tags), "really": not dry_run}
-    answer = ask("feeds-import", asked)
+    answer = ask("feeds-import", asked, looks=dry_run, of_rules=dry_run)
     show(answer, words.imported, as_json=as_json)
     if answer["added"] and not dry_run and not as_json:
         tell_until_it_runs("these feeds are read")
@@ -166,7 +166,7 @@ def _content(file: Path) -> bytes:
 @whose
 def feeds_export(file: Path, force: bool, account: str) -> None:  # noqa: FBT001
     """Write all feeds as OPML, which other readers take. FILE is standard output when it is not named."""
-    answer = ask("feeds-export", {"account": account})
+    answer = ask("feeds-export", {"account": account}, looks=True, of_rules=True)
     if str(file) == "-":
         click.echo(answer["opml"], nl=False)
         return

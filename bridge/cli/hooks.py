@@ -36,7 +36,7 @@ origin = click.option(
 @as_json
 def hooks_list(as_json: bool) -> None:  # noqa: FBT001
     """Show every hook, its kind, its address without the token, and how it is guarded."""
-    show(ask("hooks", {}), words.hooks, as_json=as_json)
+    look("hooks", {}, words.hooks, as_json=as_json, of_rules=True)
 
 
 @hooks.command(name="add")
@@ -87,7 +87,8 @@ def hooks_captured(name: str, limit: int, as_json: bool) -> None:  # noqa: FBT00
 @as_json
 def hooks_learn(name: str, arrival: int, timeout: float, as_json: bool) -> None:  # noqa: FBT001
     """Wait for the next request to a hook, show what is in it, propose where its link is, and try that."""
-    answer = ask("hooks-learn", {"name": name, "arrival": arrival or _next_request(name, timeout)})
+    asked = {"name": name, "arrival": arrival or _next_request(name, timeout)}
+    answer = ask("hooks-learn", asked, looks=True)
     show(answer, words.learned, as_json=as_json)
     if answer["error"]:
         sys.exit(1)
@@ -109,7 +110,7 @@ def hooks_replay(arrival: int, as_json: bool) -> None:  # noqa: FBT001
 @as_json
 def hooks_bookmarklet(origin: str, as_json: bool) -> None:  # noqa: FBT001
     """Print a bookmark that saves the page one is looking at. It holds no token."""
-    answer = ask("hooks-bookmarklet", {"origin": _origin(origin)})
+    answer = ask("hooks-bookmarklet", {"origin": _origin(origin)}, looks=True, of_rules=True)
     show(answer, lambda answer: [answer["bookmarklet"]], as_json=as_json)
 
 

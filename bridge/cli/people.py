@@ -6,7 +6,7 @@ import asyncio
 
 import click
 
-from bridge.cli.asking import as_json, ask, current_settings, show
+from bridge.cli.asking import as_json, ask, current_settings, look, show
 from bridge.errors import ConfigError
 from bridge.words import people as words
 
@@ -51,7 +51,7 @@ password_file = click.option(
 @as_json
 def users_list(as_json: bool) -> None:  # noqa: FBT001
     """Show who has a list."""
-    show(ask("users", {}), words.users, as_json=as_json)
+    look("users", {}, words.users, as_json=as_json)
 
 
 @users.command(name="add")
@@ -89,7 +89,7 @@ def users_remove(*, name: str, yes: bool, as_json: bool) -> None:
 @as_json
 def users_tokens(name: str, as_json: bool) -> None:  # noqa: FBT001
     """Show which applications hold a token of a user."""
-    show(ask("users-tokens", {"name": name}), words.tokens, as_json=as_json)
+    look("users-tokens", {"name": name}, words.tokens, as_json=as_json)
 
 
 @users.command(name="token")
@@ -131,7 +131,7 @@ def apps() -> None:
 @as_json
 def apps_list(as_json: bool) -> None:  # noqa: FBT001
     """Show the applications that were added."""
-    show(ask("apps", {}), words.apps, as_json=as_json)
+    look("apps", {}, words.apps, as_json=as_json)
 
 
 @apps.command(name="add")

@@ -34,7 +34,7 @@ def rules_list(as_json: bool) -> None:  # noqa: FBT001
 
     Matches in 24 hours and in 30 days; rules that never match, that another one shadows, that undo each other.
     """
-    look("rules_list", {}, words.rules_listed, as_json=as_json)
+    look("rules_list", {}, words.rules_listed, as_json=as_json, of_rules=True)
 
 
 @rules_.command(name="explain")
@@ -45,7 +45,7 @@ def rules_explain(what: str, as_json: bool) -> None:  # noqa: FBT001
 
     WHAT is the address of a link that came in, the number “why” or the trash shows, or a text with addresses.
     """
-    show(ask("rules_explain", {"what": typed_address(what)}), links.trial, as_json=as_json)
+    look("rules_explain", {"what": typed_address(what)}, links.trial, as_json=as_json, of_rules=True)
 
 
 @rules_.command(name="diff")
@@ -54,8 +54,8 @@ def rules_explain(what: str, as_json: bool) -> None:  # noqa: FBT001
 @as_json
 def rules_diff(file: TextIO, days: float, as_json: bool) -> None:  # noqa: FBT001
     """Show what FILE would have done differently with the links that came in. Nothing is changed."""
-    answer = ask("rules_diff", {"text": file.read(), "name": file.name, "days": days})
-    show(answer, words.rules_compared, as_json=as_json)
+    asked = {"text": file.read(), "name": file.name, "days": days}
+    look("rules_diff", asked, words.rules_compared, as_json=as_json, of_rules=True)
 
 
 @rules_.command(name="apply")
@@ -69,7 +69,7 @@ def rules_apply(days: float, *, yes: bool, as_json: bool) -> None:
     """
     since = time.time() - days * 86400
     if not yes:
-        summary = ask("rules_apply", {"since": since, "really": False})
+        summary = ask("rules_apply", {"since": since, "really": False}, looks=True)
         if not summary["changed"]:
             show(summary, words.rules_applied, as_json=as_json)
             return
