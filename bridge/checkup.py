@@ -17,7 +17,7 @@ from bridge import control
 from bridge.declared import check
 from bridge.errors import BridgeError, ConfigError
 from bridge.rules import EMPTY, RuleFile
-from bridge.settings import Settings, given, load_settings, unknown_variables
+from bridge.settings import Settings, doubts, load_settings
 from bridge.store import soundness
 from bridge.store.migrations import check_version
 from bridge.wiring import DATABASE, open_bridge
@@ -44,7 +44,7 @@ def _findings() -> Iterator[Finding]:
     except ConfigError as error:
         yield _wrong(str(error), "correct it; docs/settings.md lists every setting")
         return
-    unknown = unknown_variables(given())
+    unknown = doubts()
     yield from (_wrong(line, "correct its name, or remove it") for line in unknown)
     if not unknown:
         yield _ok("the settings are right")

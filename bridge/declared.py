@@ -23,9 +23,11 @@ from bridge.errors import ConfigError
 from bridge.net import Net
 from bridge.ports import Destination
 from bridge.rules import READING, RuleFile
-from bridge.settings import PREFIX, Settings, given
+from bridge.settings import Settings
 from bridge.sources.feeds.followers import Follower
 from bridge.sources.webhooks.source import Hook
+from bridge.values import amiss
+from bridge.variables import PREFIX, given
 from bridge.web.server import check_certificate
 
 
@@ -167,7 +169,7 @@ def _options(rule_file: RuleFile, name: str, model: Any, written: Mapping[str, A
         if problem["type"] == "missing":
             words = f"destination “{name}” needs “{key}”"
             raise rule_file.problem(("destinations", name), words) from None
-        words = f"“{key}” of destination “{name}”: {problem['msg'].removeprefix('Value error, ')}"
+        words = f"“{key}” of destination “{name}”: {amiss(dict(problem), model.model_fields.get(key))}"
         raise rule_file.problem(("destinations", name, key), words) from None
 
 

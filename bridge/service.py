@@ -16,7 +16,7 @@ import uvloop
 from bridge import __version__, control, logs
 from bridge.declared import tested_rules
 from bridge.rules import RuleFile
-from bridge.settings import Settings, given, unknown_variables
+from bridge.settings import Settings, doubts
 from bridge.supervisor import Supervisor
 from bridge.tokens import TOKEN, owner_token
 from bridge.web.server import Server, check_certificate, listen
@@ -115,7 +115,7 @@ def greeting(bridge: Bridge, sources: Sequence[Mapping[str, Any]], port: int) ->
     if not settings.on_loopback:
         words = "it listens to the network" + ("" if settings.tls_cert else ", without HTTPS: put a proxy in front")
         yield click.style(f"  note       {words}", fg="yellow")
-    for line in unknown_variables(given()):
+    for line in doubts():
         yield click.style(f"  note       {line}", fg="yellow")
     shown = "$BRIDGE_TOKEN" if in_variable else f"$(cat '{token}')"
     yield "Save a first link:"

@@ -11,27 +11,32 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bridge.errors import ConfigError
-
-PREFIX = "BRIDGE_"
+from bridge.values import OURS, amiss, shown
+from bridge.variables import ENV, PREFIX, content, given, unread_lines, variable
 
 EVERYBODY = 0
 """In a list of Telegram's ids: anybody. No person or chat has this id."""
 
 _ID = re.compile(r"-?[1-9][0-9]{0,17}", re.ASCII)
 _USER = re.compile(r"[a-z0-9_-]{1,20}")
+_HOST = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+(%\w+)?\]?", re.ASCII)
+_PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
+_WEB = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(:[0-9]{1,5})?(/[^\s?#]*)?", re.ASCII)
+
+LONGEST_NAME = 255
+"""Bytes in the name of a file or folder; file systems take no longer one."""
 
 
 class Settings(BaseSettings):
-    """Each field is read from BRIDGE_<NAME>, or from the file that BRIDGE_<NAME>_FILE names."""
+    """Each field is read from BRIDGE_<NAME>, or from the file that BRIDGE_<NAME>_FILE names. Empty ones are not set."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True
+        env_prefix=PREFIX, env_file=ENV, env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     data: Path = Field(default=Path("data"), description="Folder for the database, the token and the socket.")
@@ -91,11 +96,12 @@ class Settings(BaseSettings):
     tz: str = Field(default="UTC", description="The time zone of hours and days in rules, like Europe/Berlin.")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
-    @field_validator("data", "rules", "tls_cert", "tls_key", mode="before")
+    @field_validator("data", "rules", "tls_cert", "tls_key")
     @classmethod
-    def _unset(cls, value: object, info: ValidationInfo) -> object:
-        """An empty path would be the folder one is in."""
-        return cls.model_fields[str(info.field_name)].default if value == "" else value
+    def _path(cls, value: Path | None) -> Path | None:
+        if value and ("\0" in str(value) or any(len(os.fsencode(part)) > LONGEST_NAME for part in value.parts)):
+            raise ValueError(f"{shown(value)} is no path: a name in it has at most {LONGEST_NAME} characters")
+        return value
 
     @field_validator("telegram_allow", mode="before")
     @classmethod
@@ -121,22 +127,23 @@ class Settings(BaseSettings):
             try:
                 ipaddress.ip_network(part, strict=False)
             except ValueError:
-                raise ValueError(f"“{part[:40]}” is not a network; write it like 192.168.1.0/24") from None
+                raise ValueError(f"{shown(part)} is not a network; write it like 192.168.1.0/24") from None
         return nets
 
     @field_validator("listen")
     @classmethod
     def _address(cls, value: str) -> str:
         address, _, port = value.rpartition(":")
-        if not address or not port.isdigit() or int(port) > 65535:
-            raise ValueError(f"“{value[:60]}” is no address with a port, like 127.0.0.1:8080 or [::1]:8080")
+        if not _HOST.fullmatch(address) or not _PORT.fullmatch(port) or int(port) > 65535:
+            raise ValueError(f"{shown(value)} is no address with a port, like 127.0.0.1:8080 or [::1]:8080")
         return value
 
-    @field_validator("public_url")
+    @field_validator("public_url", "telegram_api")
     @classmethod
-    def _web(cls, value: str) -> str:
-        if value and not value.startswith(("https://", "http://")):
-            raise ValueError(f"“{value[:60]}” is no address; write it like https://bridge.example.com")
+    def _web(cls, value: str, info: ValidationInfo) -> str:
+        if value and not _WEB.fullmatch(value):
+            usual = cls.model_fields[str(info.field_name)].default or "https://bridge.example.com"
+            raise ValueError(f"{shown(value)} is no address; write it like {usual}")
         return value.rstrip("/")
 
     @field_validator("tz")
@@ -146,13 +153,13 @@ class Settings(BaseSettings):
             ZoneInfo(value)
             return value
         except (ValueError, OSError, ZoneInfoNotFoundError):
-            raise ValueError(f"“{value[:60]}” is no time zone; write it like Europe/Berlin") from None
+            raise ValueError(f"{shown(value)} is no time zone; write it like Europe/Berlin") from None
 
     @field_validator("log_level")
     @classmethod
     def _level(cls, value: str) -> str:
         if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
-            raise ValueError("it must be DEBUG, INFO, WARNING or ERROR")
+            raise ValueError(f"{shown(value)} is not DEBUG, INFO, WARNING or ERROR")
         return value.upper()
 
     @model_validator(mode="after")
@@ -161,7 +168,9 @@ class Settings(BaseSettings):
             words = "it lets anybody in who reaches the server: only with BRIDGE_LISTEN on 127.0.0.1 or [::1]"
             raise _refused("auto_approve", words)
         if (self.tls_cert is None) != (self.tls_key is None):
-            raise _refused("tls_key" if self.tls_cert else "tls_cert", "a certificate and its key belong together")
+            raise _refused(
+                "tls_key" if self.tls_cert else "tls_cert", "a certificate and its key belong together: name both"
+            )
         return self
 
     @classmethod
@@ -207,17 +216,17 @@ def _entry(written: str) -> tuple[int, str]:
     number, wanted, account = (part.strip() for part in written.partition("="))
     if wanted and not _USER.fullmatch(account):
         raise ValueError(
-            f"“{written[:40]}” names no user: write it like 456=anna, with a name of `pocket-bridge users`"
+            f"{shown(written)} names no user: write it like 456=anna, with a name of `pocket-bridge users`"
         )
     if number == "*":
         return EVERYBODY, account
     if not _ID.fullmatch(number):
-        raise ValueError(f"“{number[:40]}” is not an id: ids are numbers, never user names")
+        raise ValueError(f"{shown(number)} is not an id: ids are numbers like 42 or -100123, never user names")
     return int(number), account
 
 
 def _refused(name: str, words: str) -> ValidationError:
-    reason = PydanticCustomError("together", "{words}", {"words": words})
+    reason = PydanticCustomError(OURS, "{words}", {"words": words})
     problem = InitErrorDetails(type=reason, loc=(name,), input=None)
     return ValidationError.from_exception_data("Settings", [problem])
 
@@ -227,43 +236,39 @@ class _FileSource(PydanticBaseSettingsSource):
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
         del field
-        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
-        return (_content(path, field_name) if path else None), field_name, False
+        path = given().get(variable(field_name, "_FILE"))
+        return (content(field_name, path) if path else ""), field_name, False
 
     def __call__(self) -> dict[str, Any]:
         values = {name: self.get_field_value(None, name)[0] for name in self.settings_cls.model_fields}
-        return {name: value for name, value in values.items() if value is not None}
-
-
-def _content(path: str, name: str) -> str:
-    try:
-        return Path(path).read_text("utf-8").strip()
-    except (OSError, UnicodeError) as error:
-        variable = f"{PREFIX}{name.upper()}_FILE"
-        raise ConfigError(f"{variable}: {path} cannot be read ({getattr(error, 'strerror', error)})") from None
+        return {name: value for name, value in values.items() if value}
 
 
 def load_settings(**given: Any) -> Settings:
-    """Raises ConfigError naming the variable, what is wrong, and never a value that is secret."""
+    """Raises ConfigError naming each variable that is wrong, what it is, what would be right; never a secret."""
     try:
         return Settings(**given)
     except ValidationError as error:
         raise ConfigError("\n".join(_problem(dict(problem)) for problem in error.errors())) from None
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(f"{ENV} cannot be read ({getattr(error, 'strerror', None) or 'it is not UTF-8'})") from None
 
 
 def _problem(problem: Mapping[str, Any]) -> str:
     name = str(problem["loc"][0]) if problem["loc"] else ""
-    return f"{PREFIX}{name.upper()}: {str(problem['msg']).removeprefix('Value error, ')}"
+    variables, file = given(), variable(name, "_FILE")
+    where = file if variables.get(file) and not variables.get(variable(name)) else variable(name)
+    return f"{where}: {amiss(problem, Settings.model_fields.get(name))}"
 
 
-def given() -> Mapping[str, str]:
-    """The variables that are set: in the environment, else in `.env`."""
-    return {name: value for name, value in {**dotenv_values(".env"), **os.environ}.items() if value is not None}
+def doubts() -> list[str]:
+    """One sentence for everything that was written and means nothing."""
+    return [*unknown_variables(given()), *unread_lines()]
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """One sentence for every BRIDGE_ variable that means nothing, with what was probably meant."""
-    names = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    names = [variable(name) for name in Settings.model_fields]
     known = {*names, *(f"{name}_FILE" for name in names)}
     return [
         f"{name} is set but means nothing{_meant(name, known)}"

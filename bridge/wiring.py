@@ -41,7 +41,7 @@ from bridge.reporter import Reporter
 from bridge.rulebook import Rulebook
 from bridge.rules import READING, RuleFile
 from bridge.sender import Sender
-from bridge.settings import PREFIX, Settings
+from bridge.settings import Settings
 from bridge.sources.feeds.office import Office as FeedOffice
 from bridge.sources.feeds.source import Feeds, Hubs, Registry
 from bridge.sources.pocket_api.source import PocketApi
@@ -56,6 +56,7 @@ from bridge.upkeep.herald import Channel, Herald
 from bridge.upkeep.timekeeper import CLOCK_SECONDS, Timekeeper
 from bridge.upkeep.watch import WATCH_SECONDS, Watch
 from bridge.users import Users
+from bridge.variables import PREFIX
 from bridge.web import measures
 from bridge.web.limits import Traffic
 from bridge.web.server import application

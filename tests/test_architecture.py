@@ -13,7 +13,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "bridge"
 # From the ground up. A module imports from lower floors, or from its own room.
 FLOORS: list[list[str]] = [
     ["bridge"],
-    ["bridge.errors", "bridge.pocket", "bridge.scan"],
+    ["bridge.errors", "bridge.pocket", "bridge.scan", "bridge.values"],
+    ["bridge.variables"],
     [
         *(
             "bridge.accounts",

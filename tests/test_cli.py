@@ -294,6 +294,18 @@ def test_a_failing_test_in_the_rule_file_stops_it_too(run: Run, tmp_path: Path) 
         ("{type: pocket, base_url: x, consumer_key: a, access_token: b}", "must begin with http:// or https://"),
         ("{type: pocket, base_ur: 'https://x.example'}", "base_ur"),
         (
+            "{type: pocket, base_url: 'https://x.example', consumer_key: a, access_token: b, batch: many}",
+            "“batch” of destination “there”: “many” is no whole number from 1 to 500",
+        ),
+        (
+            "{type: pocket, base_url: 'https://x.example', consumer_key: a, access_token: b, retitles: perhaps}",
+            "“perhaps” is neither 1 (yes) nor 0 (no)",
+        ),
+        (
+            "{type: pocket, base_url: 'https://x.example', consumer_key: a, access_token: 5}",
+            "“access_token” of destination “there”: it is no text: put it in quotes",
+        ),
+        (
             "{type: pocket, base_url: 'https://x.example', consumer_key: {env: NOT_SET}, access_token: b}",
             "NOT_SET is not set",
         ),

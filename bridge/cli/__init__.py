@@ -33,7 +33,9 @@ class Commands(click.Group):
 
 
 def _leave(message: str, code: int) -> NoReturn:
-    click.echo(click.style("pocket-bridge: ", fg="red") + message, err=True)
+    # A message may quote what a terminal would take amiss.
+    plain = "".join(sign if sign.isprintable() or sign in "\n\t" else "�" for sign in message)
+    click.echo(click.style("pocket-bridge: ", fg="red") + plain, err=True)
     sys.exit(code)
 
 

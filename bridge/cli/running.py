@@ -62,7 +62,7 @@ def check(as_json: bool) -> None:  # noqa: FBT001
         "feeds": len(rule_file.feeds),
         "destinations": ["reading", *rule_file.destinations],
         "tests": len(rule_file.tests),
-        "warnings": variables.unknown_variables(variables.given()),
+        "warnings": variables.doubts(),
     }
     show(answer, words.checked, as_json=as_json)
 
