@@ -6,8 +6,9 @@ import codecs
 import io
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.parsers import expat
@@ -32,6 +33,7 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_ANY_MARK = tuple(mark for mark, _ in _BYTE_ORDER_MARKS)
 
 # Numbers stay text: a tag 2024 is a word, and no integer is too long.
 _JSON = json.JSONDecoder(strict=False, parse_int=str, parse_float=str, parse_constant=str)
@@ -244,19 +246,20 @@ def _gathered(fields: Iterable[tuple[str, str]]) -> dict[str, str | list[str]]:
     return {name: values if len(values) > 1 else values[0] for name, values in gathered.items()}
 
 
-def _media_type(content_type: str | None) -> tuple[str, dict[str, str]]:
+@lru_cache(maxsize=256)
+def _media_type(content_type: str | None) -> tuple[str, Mapping[str, str]]:
     media, options = parse_options_header((content_type or "").encode("latin-1", "replace"))
     return media.decode("latin-1"), {name.decode("latin-1"): v.decode("latin-1") for name, v in options.items()}
 
 
 def _decoded(body: bytes, charset: str) -> str:
-    for mark, encoding in _BYTE_ORDER_MARKS:
-        if body.startswith(mark):
-            return body.decode(encoding, "replace")
+    if body.startswith(_ANY_MARK):
+        encoding = next(encoding for mark, encoding in _BYTE_ORDER_MARKS if body.startswith(mark))
+        return body.decode(encoding, "replace")
+    declared = charset.lower()
     # Bytes beyond ASCII that make valid UTF-8 are UTF-8, whatever a template declares.
-    utf8 = () if body.isascii() else ("utf-8",)
-    declared = (charset.lower(),) if charset.lower() in _CHARSETS else ()
-    for encoding in (*utf8, *declared, "utf-8"):
+    encodings = (declared, "utf-8") if body.isascii() else ("utf-8", declared)
+    for encoding in encodings if declared in _CHARSETS else ("utf-8",):
         try:
             return body.decode(encoding)
         except UnicodeDecodeError:

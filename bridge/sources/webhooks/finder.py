@@ -86,7 +86,7 @@ def carried(value: Any) -> list[Found]:
 
 def described(found: Sequence[Found], fields: Any) -> list[Found]:
     """`found` with what `fields` say where they say nothing themselves. Several share the tags and no more."""
-    if not isinstance(fields, Mapping) or not fields:
+    if not isinstance(fields, dict) or not fields:
         return list(found)
     by_key = {_folded(key): value for key, value in fields.items()}
     tags = _tags(by_key)
@@ -154,6 +154,8 @@ def _claimed(value: Any, depth: int) -> list[Found]:
 
 
 def _claimed_text(text: str) -> list[Found]:
+    if text.count("://") == 1 and _WEB.match(text) and "\n" not in text:
+        return [Found(text)]
     urls = web_addresses(_COMMA_BETWEEN_ADDRESSES.sub(" ", text))
     if not urls or (len(urls) == 1 and _WEB.match(text) and "\n" not in text):
         return [Found(text)] if text else []
@@ -225,8 +227,10 @@ def _first(by_key: Mapping[str, Any], keys: Iterable[str]) -> str:
 
 
 def _tags(by_key: Mapping[str, Any]) -> tuple[str, ...]:
-    named = (tuple(tag_names(by_key[key])) for key in _TAGS if key in by_key)
-    return next((tags[:MOST_TAGS] for tags in named if tags), ())
+    for key in _TAGS:
+        if key in by_key and (tags := tuple(tag_names(by_key[key]))):
+            return tags[:MOST_TAGS]
+    return ()
 
 
 def tag_names(value: Any) -> Iterable[str]:
@@ -237,13 +241,11 @@ def tag_names(value: Any) -> Iterable[str]:
         case str():
             return (tag.strip() for tag in _BETWEEN_TAGS.split(value) if tag.strip())
         case list():
-            names = (
-                _first({_folded(key): name for key, name in tag.items()}, _TAG_NAMES)
-                if isinstance(tag, Mapping)
-                else tag
+            names = [
+                _first({_folded(key): name for key, name in tag.items()}, _TAG_NAMES) if isinstance(tag, dict) else tag
                 for tag in value
-            )
-            return (name.strip() for name in names if isinstance(name, str) and name.strip())
+            ]
+            return [name.strip() for name in names if isinstance(name, str) and name.strip()]
         case _:
             return ()
 

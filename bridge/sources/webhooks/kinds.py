@@ -59,7 +59,8 @@ class Kind:
         return [text_at(inner if isinstance(inner, Mapping) else value, path) for path in self.id_paths]
 
     def ignores(self, event: str) -> bool:
-        return bool(self.ignored & {event, event.partition(".")[0], f"*.{event.rpartition('.')[2]}"})
+        names = (event, event.partition(".")[0], f"*.{event.rpartition('.')[2]}") if self.ignored else ()
+        return not self.ignored.isdisjoint(names)
 
     def links(self, event: str, value: Any) -> list[Found]:
         """The links in a request of this kind, by the paths for its event, else as the finder sees it."""

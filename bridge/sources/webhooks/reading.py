@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from bridge.errors import InvalidArrival
-from bridge.link import Sighting, printable, tidy
+from bridge.link import Sighting, printable, tidy, web_address
 from bridge.ports import DAY, HOUR, Arrival, Key, Reading
 from bridge.sources.webhooks.auth import SIGNED
 from bridge.sources.webhooks.body import content, form, json_value
@@ -63,30 +63,47 @@ def read(group: Sequence[Arrival]) -> Reading:
 
     Raises InvalidArrival when there should be one and is none, and says what was there instead.
     """
-    return read_requests((arrival, from_raw(arrival.raw)) for arrival in group)
-
-
-def read_requests(group: Iterable[tuple[Arrival, HookRequest]]) -> Reading:
-    """As `read`, of requests that are at hand."""
     sightings: list[Sighting] = []
     notes: list[str] = []
     idle = True
-    for arrival, request in group:
-        said = said_by(request)
-        if kind_of(request).ignores(said.event):
-            notes.append(f"“{tidy(said.event)[:60]}” of {request.kind} holds nothing to save")
-            continue
-        idle = False
-        found, remarks = links_in(request, said)
-        notes += remarks
-        for link in found:
-            try:
-                sightings.append(_sighting(link, arrival))
-            except InvalidArrival as refused:
-                notes.append(str(refused))
+    for arrival in group:
+        holds = held_by(from_raw(arrival.raw))
+        sightings += [_sighting(link, arrival) for link in holds.links]
+        notes += holds.notes
+        idle = idle and holds.idle
     if not sightings and not idle:
-        raise InvalidArrival("no link found: " + "; ".join(notes[:3]))
+        raise InvalidArrival(nothing(notes))
     return Reading(sightings=sightings, notes=notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """What is to be saved of a request. `idle`: its kind says that there is nothing."""
+
+    links: Sequence[Found]
+    notes: Sequence[str]
+    idle: bool = False
+
+
+def held_by(request: HookRequest) -> Holds:
+    said, kind = said_by(request), kind_of(request)
+    if kind.ignores(said.event):
+        return Holds((), [f"“{tidy(said.event)[:60]}” of {request.kind} holds nothing to save"], idle=True)
+    found, notes = links_in(request, said)
+    links: list[Found] = []
+    for link in found:
+        try:
+            address = web_address(link.url.replace("\0", ""))
+        except InvalidArrival as refused:
+            notes.append(str(refused))
+        else:
+            links.append(link if link.url == address else replace(link, url=address))
+    return Holds(links, notes)
+
+
+def nothing(notes: Sequence[str]) -> str:
+    """Why no link was found, in words."""
+    return "no link found: " + "; ".join(notes[:3])
 
 
 def links_in(request: HookRequest, said: Said) -> tuple[Sequence[Found], list[str]]:
@@ -131,7 +148,7 @@ def _completed(body: Any, query: Mapping[str, Any]) -> Any:
 
 def _sighting(link: Found, arrival: Arrival) -> Sighting:
     return Sighting.of(
-        link.url.replace("\0", ""),
+        link.url,
         source=arrival.source,
         hook=arrival.channel,
         title=link.title,

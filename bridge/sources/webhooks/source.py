@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.routing import BaseRoute, Route
 
-from bridge.errors import ConfigError, InvalidArrival, StoreError
+from bridge.errors import ConfigError, StoreError
 from bridge.ports import Arrival, Inbox
 from bridge.sources.webhooks import save_page
 from bridge.sources.webhooks.address import Addresses, Answer, Incoming
@@ -17,7 +17,7 @@ from bridge.sources.webhooks.auth import Knock, digest_like_a_signature
 from bridge.sources.webhooks.hook import Hook, is_robot, may_be_named
 from bridge.sources.webhooks.kinds import Kind
 from bridge.sources.webhooks.office import Office, commands
-from bridge.sources.webhooks.reading import EXAMPLE, MOST_LINKS, key_of, read, read_requests, said_by
+from bridge.sources.webhooks.reading import EXAMPLE, MOST_LINKS, held_by, key_of, nothing, read, said_by
 from bridge.sources.webhooks.register import Register
 from bridge.sources.webhooks.request import HookRequest, captured
 
@@ -94,7 +94,7 @@ class Webhooks:
         if not receipt.new:
             return _answer(hook, kept, {"status": "known", "id": receipt.id})
         large = len(kept.body) > _LARGE
-        said = await asyncio.to_thread(_verdict, arrival, kept) if large else _verdict(arrival, kept)
+        said = await asyncio.to_thread(_verdict, kept) if large else _verdict(kept)
         return _answer(hook, kept, {"status": said.pop("status"), "id": receipt.id, **said})
 
 
@@ -122,14 +122,14 @@ def _greeting(kept: HookRequest, kind: Kind) -> Answer | None:
     return Answer(answer[0], answer[1].encode(), _TEXT) if answer else None
 
 
-def _verdict(arrival: Arrival, request: HookRequest) -> dict[str, Any]:
-    try:
-        reading = read_requests([(arrival, request)])
-    except InvalidArrival as nothing:
-        return {"status": "kept", "error": str(nothing)}
-    links = [sighting.url for sighting in reading.sightings]
+def _verdict(request: HookRequest) -> dict[str, Any]:
+    """As intake will read it."""
+    holds = held_by(request)
+    if not holds.links and not holds.idle:
+        return {"status": "kept", "error": nothing(holds.notes)}
+    links = [link.url for link in holds.links]
     said: dict[str, Any] = {"status": "accepted", "links": links} if links else {"status": "empty"}
-    return said | {"notes": list(reading.notes)} if reading.notes else said
+    return said | {"notes": list(holds.notes)} if holds.notes else said
 
 
 def _answer(hook: Hook, kept: HookRequest, said: Mapping[str, Any]) -> Answer:
