@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any
 
-from starlette.datastructures import Headers
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
+
+from bridge.sources.webhooks.body import content
 
 _OF_THE_PAGE = frozenset({"GET", "HEAD"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: `said` is kept
 class Incoming:
-    """A whole request. `path` is without the token that stood in it; `name` is empty for /save."""
+    """A whole request. `path` is without the token that stood in it; `name` is empty for /save.
 
-    name: str
-    token: str
-    method: str
-    path: str
-    query: bytes
-    headers: Headers
-    body: bytes
+    `headers` have the last value of each; those that came more than once are `doubled`. `at` is when it was whole.
+    """
+
+    name: str = ""
+    token: str = ""
+    method: str = "POST"
+    path: str = ""
+    query: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    doubled: AbstractSet[str] = frozenset()
+    body: bytes = b""
+    at: float
+
+    @cached_property
+    def said(self) -> Mapping[str, Any]:
+        """The fields of the body, read once; nobody may have proven anything yet."""
+        once = "content-type" not in self.doubled
+        value = content(self.body, self.headers.get("content-type", "")).value if once else None
+        return value if isinstance(value, Mapping) else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +60,10 @@ Handler = Callable[[Incoming], Awaitable[Answer]]
 class Addresses(BaseRoute):
     """All hooks' addresses and /save as one route. `cut` answers a request that ended before its body was complete."""
 
-    def __init__(self, handler: Handler, cut: Answer) -> None:
+    def __init__(self, handler: Handler, cut: Answer, clock: Callable[[], float]) -> None:
         self._handler = handler
         self._cut = cut
+        self._clock = clock
 
     def takes(self, scope: Scope) -> bool:
         named = parsed(scope["path"])
@@ -65,6 +82,7 @@ class Addresses(BaseRoute):
         if body is None:
             await self._cut.send(send)
             return
+        headers, doubled = fields_of(scope["headers"])
         answer = await self._handler(
             Incoming(
                 name=name,
@@ -72,13 +90,25 @@ class Addresses(BaseRoute):
                 method=scope["method"],
                 path=scope["path"],
                 query=scope["query_string"],
-                headers=Headers(raw=scope["headers"]),
+                headers=headers,
+                doubled=doubled,
                 body=body,
+                at=self._clock(),
             )
         )
         await answer.send(send)
 
 
+def fields_of(raw: Sequence[tuple[bytes, bytes]]) -> tuple[Mapping[str, str], AbstractSet[str]]:
+    """Header fields by their names, and the names that came more than once."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
+    if len(headers) == len(raw):
+        return headers, frozenset()
+    numbers = Counter(name.decode("latin-1") for name, _ in raw)
+    return headers, {name for name, number in numbers.items() if number > 1}
+
+
+@lru_cache(maxsize=256)
 def parsed(path: str) -> tuple[str, str] | None:
     """A hook's name and the token that stands in its address; None for what is no hook's address.
 

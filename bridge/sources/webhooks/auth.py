@@ -8,14 +8,11 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
-from starlette.datastructures import Headers
-
 from bridge.ports import DAY
-from bridge.sources.webhooks.body import content
+from bridge.sources.webhooks.address import Incoming
 
 TOLERANCE = 300.0
 """Seconds a signed time may differ from ours."""
@@ -26,89 +23,72 @@ _TIME = re.compile(r"[0-9]{1,12}")
 _HEX_KEY = re.compile(rb"[0-9a-fA-F]{64}")
 
 
-@dataclass(frozen=True, kw_only=True)  # without slots: `fields` is kept
-class Knock:
-    """What a request brings to the door. `token` is what stood in its path, `now` when it came."""
-
-    headers: Headers
-    body: bytes
-    token: str = ""
-    now: float
-
-    @cached_property
-    def fields(self) -> Mapping[str, Any]:
-        """What the body says, read once: nobody has proven anything yet."""
-        types = self.headers.getlist("content-type")
-        value = content(self.body, "".join(types)).value if len(types) <= 1 else None
-        return value if isinstance(value, Mapping) else {}
-
-
-Check = Callable[[Knock, bytes, str], bool]
+Check = Callable[[Incoming, bytes, str], bool]
 """Called with the request, one secret, and the name of the header that the hook declares."""
 
 
-def _bearer(knock: Knock, secret: bytes, _header: str) -> bool:
-    scheme, _, token = _single(knock, "authorization").partition(b" ")
+def _bearer(request: Incoming, secret: bytes, _header: str) -> bool:
+    scheme, _, token = _single(request, "authorization").partition(b" ")
     return _equal(token.strip(), secret) and scheme.lower() == b"bearer"
 
 
-def _path(knock: Knock, secret: bytes, _header: str) -> bool:
-    return _equal(knock.token.encode("utf-8", "replace"), secret)
+def _path(request: Incoming, secret: bytes, _header: str) -> bool:
+    return _equal(request.token.encode("utf-8", "replace"), secret)
 
 
-def _basic(knock: Knock, secret: bytes, _header: str) -> bool:
-    scheme, _, encoded = _single(knock, "authorization").partition(b" ")
+def _basic(request: Incoming, secret: bytes, _header: str) -> bool:
+    scheme, _, encoded = _single(request, "authorization").partition(b" ")
     return _equal(_unbase64(encoded.strip()), secret) and scheme.lower() == b"basic"
 
 
-def _in_header(knock: Knock, secret: bytes, header: str) -> bool:
-    return _equal(_single(knock, header), secret)
+def _in_header(request: Incoming, secret: bytes, header: str) -> bool:
+    return _equal(_single(request, header), secret)
 
 
-def _hmac(knock: Knock, secret: bytes, header: str, *, digest: str) -> bool:
+def _hmac(request: Incoming, secret: bytes, header: str, *, digest: str) -> bool:
     """The header holds the digest of the body, in hex or base64, bare or as `sha256=…`."""
-    given = _single(knock, header).strip().removeprefix(f"{digest}=".encode())
-    made = hmac.digest(secret, knock.body, digest)
+    given = _single(request, header).strip().removeprefix(f"{digest}=".encode())
+    made = hmac.digest(secret, request.body, digest)
     in_hex = _equal(given.lower(), made.hex().encode())
     return _equal(given, base64.b64encode(made)) or in_hex
 
 
-def _slack(knock: Knock, secret: bytes, _header: str) -> bool:
+def _slack(request: Incoming, secret: bytes, _header: str) -> bool:
     """https://docs.slack.dev/authentication/verifying-requests-from-slack"""
-    time = _single(knock, "x-slack-request-timestamp")
-    made = hmac.digest(secret, b"v0:%b:%b" % (time, knock.body), "sha256")
-    return _equal(_single(knock, "x-slack-signature"), b"v0=" + made.hex().encode()) and _fresh(time, knock.now)
+    time = _single(request, "x-slack-request-timestamp")
+    made = hmac.digest(secret, b"v0:%b:%b" % (time, request.body), "sha256")
+    return _equal(_single(request, "x-slack-signature"), b"v0=" + made.hex().encode()) and _fresh(time, request.at)
 
 
-def _standard(knock: Knock, secret: bytes, _header: str) -> bool:
+def _standard(request: Incoming, secret: bytes, _header: str) -> bool:
     """https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md"""
-    prefix = "webhook" if "webhook-id" in knock.headers else "svix"
-    id_, time, signatures = (_single(knock, f"{prefix}-{part}") for part in ("id", "timestamp", "signature"))
-    signed = b"%b.%b.%b" % (id_, time, knock.body)
+    prefix = "webhook" if "webhook-id" in request.headers else "svix"
+    id_, time, signatures = (_single(request, f"{prefix}-{part}") for part in ("id", "timestamp", "signature"))
+    signed = b"%b.%b.%b" % (id_, time, request.body)
     if secret.startswith(b"whpk_"):
         given = _versioned(signatures, b"v1a")
         proven = [_ed25519_signed(_unbase64(secret[5:]), _unbase64(signature), signed) for signature in given]
     else:
         made = base64.b64encode(hmac.digest(_standard_key(secret), signed, "sha256"))
         proven = [_equal(signature, made) for signature in _versioned(signatures, b"v1")]
-    return any(proven) and bool(id_) and b"." not in id_ and _fresh(time, knock.now)
+    return any(proven) and bool(id_) and b"." not in id_ and _fresh(time, request.at)
 
 
-def _ed25519(knock: Knock, secret: bytes, _header: str) -> bool:
+def _ed25519(request: Incoming, secret: bytes, _header: str) -> bool:
     """https://docs.discord.com/developers/events/webhook-events: the secret is the application's public key."""
-    time, signature = _single(knock, "x-signature-timestamp"), _single(knock, "x-signature-ed25519")
-    return _ed25519_signed(_unhex(secret), _unhex(signature), time + knock.body)
+    time, signature = _single(request, "x-signature-timestamp"), _single(request, "x-signature-ed25519")
+    return _ed25519_signed(_unhex(secret), _unhex(signature), time + request.body)
 
 
-def _mailgun(knock: Knock, secret: bytes, _header: str) -> bool:
+def _mailgun(request: Incoming, secret: bytes, _header: str) -> bool:
     """https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks: only time and token are signed."""
-    time, token, signature = (_field(knock, name) for name in ("timestamp", "token", "signature"))
+    time, token, signature = (_field(request, name) for name in ("timestamp", "token", "signature"))
     made = hmac.digest(secret, time + token, "sha256").hex().encode()
-    return _equal(signature, made) and _fresh(time, knock.now, _MAILGUN_TOLERANCE)
+    return _equal(signature, made) and _fresh(time, request.at, _MAILGUN_TOLERANCE)
 
 
-def _in_body(knock: Knock, secret: bytes, _header: str) -> bool:
-    return _equal(_field(knock, "secret"), secret)
+def _in_body(request: Incoming, secret: bytes, _header: str) -> bool:
+    return _equal(_field(request, "secret"), secret)
 
 
 SCHEMES: Mapping[str, Check] = {
@@ -133,9 +113,9 @@ HEADERS = {"hmac-sha1": "x-hub-signature", "hmac-sha256": "x-hub-signature-256",
 """Where a digest stands when neither hook nor kind says."""
 
 
-def proves(scheme: str, header: str, secrets: Iterable[bytes], knock: Knock) -> bool:
+def proves(scheme: str, header: str, secrets: Iterable[bytes], request: Incoming) -> bool:
     """Whether the request knows one of the secrets. All are tried: time does not tell which."""
-    proven = [SCHEMES[scheme](knock, secret, header) for secret in secrets]
+    proven = [SCHEMES[scheme](request, secret, header) for secret in secrets]
     return any(proven)
 
 
@@ -154,16 +134,15 @@ def unusable(scheme: str, secret: bytes) -> str:
     return ""
 
 
-def _single(knock: Knock, name: str) -> bytes:
+def _single(request: Incoming, name: str) -> bytes:
     """A header that came exactly once; two would let a proxy and us see different ones."""
-    values = knock.headers.getlist(name)
-    return values[0].encode("latin-1") if len(values) == 1 else b""
+    return b"" if name in request.doubled else request.headers.get(name, "").encode("latin-1")
 
 
-def _field(knock: Knock, name: str) -> bytes:
+def _field(request: Incoming, name: str) -> bytes:
     # Mailgun's inbound JSON has them one level down.
-    inner = knock.fields.get("signature")
-    value = inner.get(name) if isinstance(inner, Mapping) else knock.fields.get(name)
+    inner = request.said.get("signature")
+    value = inner.get(name) if isinstance(inner, Mapping) else request.said.get(name)
     return value.encode("utf-8", "replace") if isinstance(value, str) else b""
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from bridge.errors import ConfigError
 from bridge.rules import HOOK_NAME
 from bridge.rules import Hook as Written
-from bridge.sources.webhooks.auth import HEADERS, SCHEMES, SIGNED, Knock, proves, unusable
+from bridge.sources.webhooks.address import Incoming
+from bridge.sources.webhooks.auth import HEADERS, SCHEMES, SIGNED, proves, unusable
 from bridge.sources.webhooks.kinds import KINDS, Kind
 from bridge.sources.webhooks.map import FACTS, Where
 
@@ -65,13 +66,13 @@ class Hook:
     def signed(self) -> bool:
         return self.scheme in SIGNED
 
-    def admits(self, knock: Knock) -> bool:
+    def admits(self, request: Incoming) -> bool:
         """Whether the request proves where it is from, by the scheme of this hook and no other."""
         if not self.scheme:
-            return not knock.token
-        if knock.token and self.scheme != "path":
+            return not request.token
+        if request.token and self.scheme != "path":
             return False
-        return proves(self.scheme, self.header, self.secrets, knock)
+        return proves(self.scheme, self.header, self.secrets, request)
 
     def without_secrets(self, body: bytes) -> bytes:
         """The body as it may be kept: a secret that is sent inside it is struck out."""

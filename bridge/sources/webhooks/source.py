@@ -13,7 +13,7 @@ from bridge.errors import ConfigError, StoreError
 from bridge.ports import Arrival, Inbox
 from bridge.sources.webhooks import save_page
 from bridge.sources.webhooks.address import Addresses, Answer, Incoming
-from bridge.sources.webhooks.auth import Knock, digest_like_a_signature
+from bridge.sources.webhooks.auth import digest_like_a_signature
 from bridge.sources.webhooks.hook import Hook, is_robot, may_be_named
 from bridge.sources.webhooks.kinds import Kind
 from bridge.sources.webhooks.office import Office, commands
@@ -53,10 +53,11 @@ class Webhooks:
             raise ConfigError("webhooks need the owner's token: without one anybody could save links")
         self.hooks = Register(inbox, key or token.encode())
         self._inbox = inbox
-        self._clock = clock
         self._owners = Hook(name="", secrets=(token.encode(),), where={})
         self.routes = [
-            Addresses(self._receive, _error(400, "the request ended before its body was complete; nothing was kept")),
+            Addresses(
+                self._receive, _error(400, "the request ended before its body was complete; nothing was kept"), clock
+            ),
             *save_page.routes(),
             Route("/save", save_page.page, methods=["GET"]),
         ]
@@ -71,8 +72,7 @@ class Webhooks:
         hook = self.hooks.named(request.name) or self._owners
         if not hook.signed:
             digest_like_a_signature(request.body)
-        knock = Knock(headers=request.headers, body=request.body, token=request.token, now=self._clock())
-        if not hook.admits(knock):
+        if not hook.admits(request):
             return _unauthorized()
         return _refusal(request, hook) or await self._take(request, hook)
 
