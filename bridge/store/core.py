@@ -97,6 +97,7 @@ class Store:
             await database.write(search.prepare)
             while await database.write(links.renew):
                 continue
+            database.undo_in_memory()
             store = cls(database, clock)
             await store.upkeep.start()
         except BaseException as error:

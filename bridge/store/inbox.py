@@ -36,8 +36,8 @@ SQL_REMEMBER = """
 CLOCK_SLACK = 2.0
 """Seconds a clock may be put back without anything being read too early, like an album before its last picture."""
 
-ROWS = 100
-"""Rows in one statement."""
+ROWS = 32
+"""Rows in one statement: so few that those of every length stay prepared."""
 
 
 def put(

@@ -157,6 +157,13 @@ class Database:
 
         return await asyncio.to_thread(snapshot)
 
+    def undo_in_memory(self) -> None:
+        """What a unit would undo is in memory from now on: a file made, written and deleted in every commit costs more
+        than the commit. To be called while nothing waits, when the schema is as it should be: only changing that may
+        touch more than fits there.
+        """
+        self._writer.execute("PRAGMA temp_store=MEMORY").fetchall()
+
     async def close(self) -> None:
         """Commits what waits, checkpoints and closes."""
         self._closing = True
@@ -280,7 +287,7 @@ def _resolve(batch: list[_Waiting]) -> None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
     try:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "cache_size=-8192"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
