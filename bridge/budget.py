@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from bridge.pocket.limits import LONGEST_WAIT, Limits, bounded, date_of, to_go, whole
 
@@ -281,6 +282,16 @@ def _corrected(budget: Budget, said: Said, now: float) -> Budget:
 def blocked(budget: Budget, until: float) -> Budget:
     """No call before a time, as an answer at the limit said."""
     return replace(budget, blocked=max(budget.blocked, until), next_at=max(budget.next_at, until))
+
+
+def used_up_until(told: Sequence[Mapping[str, Any]], scopes: Collection[str], now: float) -> float:
+    """When there is something again for who needs a call of each of these scopes; 0.0 when there is something now.
+
+    `told`: budgets as plain data (scope, left, resets, blocked), as `status` shows them.
+    """
+    ours = [one for one in told if one["scope"] in scopes]
+    ends = [one["blocked"] for one in ours] + [one["resets"] for one in ours if one["limit"] and one["left"] <= 0]
+    return max((end for end in ends if end > now), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,11 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, tzinfo
+from types import MappingProxyType
 from typing import Any
 
 from bridge import rules
+from bridge.budget import used_up_until
 from bridge.errors import ConfigError, InvalidArrival
 from bridge.link import Sighting, canonical, web_address
 from bridge.page import Looked
@@ -38,7 +40,7 @@ def read(group: Sequence[Arrival]) -> Reading:
 
 
 class Desk:
-    """Answers are plain data (what `--json` prints)."""
+    """Answers are plain data (what `--json` prints). `scopes`: whom the limits of each connection hold for."""
 
     def __init__(
         self,
@@ -53,7 +55,9 @@ class Desk:
         zone: tzinfo = UTC,
         queues: Queues | None = None,
         older: Callable[[], Mapping[str, Any] | None] = lambda: None,
+        scopes: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
+        self._scopes = scopes
         self._inbox = inbox
         self._ledger = ledger
         self._rule_file = rule_file
@@ -149,13 +153,14 @@ class Desk:
         counts = await self._ledger.counts()
         gates = [await self._ledger.gate(name) for name in self._connections()]
         lines = {line.connection: line for line in await self._queues.lines()} if self._queues else {}
-        now = self._clock()
+        now, budgets = self._clock(), [dict(budget) for budget in await self._ledger.budgets()]
         connections = [
             {
                 "name": gate.connection,
                 "state": gate.state,
                 "because": gate.because,
                 "not_before": gate.not_before,
+                "limited": used_up_until(budgets, self._scopes.get(gate.connection, ()), now),
                 "deliveries": counts["deliveries"].get(gate.connection, {}),
                 "done": line.done_at(now, gate.not_before)
                 if (line := lines.get(gate.connection)) and gate.state == "active"
@@ -177,7 +182,8 @@ class Desk:
             "waiting_for_pages": counts["waiting_for_pages"],
             "connections": connections,
             "without_connection": orphans,
-            "budgets": [dict(budget) for budget in await self._ledger.budgets()],
+            "budgets": budgets,
+            "now": now,
             "rules": {"file": self._rule_file().name, "hash": self._rule_file().hash, "older": self._older()},
         }
 

@@ -249,6 +249,7 @@ async def _wire(
         zone=settings.zone,
         queues=store.upkeep,
         older=lambda: reload.older,
+        scopes=_scopes(connections),
     )
     named = dict.fromkeys(filter(None, settings.telegram_allow.values()), f"{PREFIX}TELEGRAM_ALLOW")
     users = Users(store.accounts, named)
@@ -282,6 +283,7 @@ async def _wire(
         store.upkeep,
         connections=names,
         clock=time.time,
+        scopes=_scopes(connections),
     )
     desk.learn(caretaker.commands())
     watch = Watch(
@@ -347,6 +349,10 @@ async def _lookups(store: Store, net: Net, patience: Patience) -> Mapping[str, C
         return {}
     lookup = Lookup(store, PageReader(net), clock=time.time, patience=patience.seconds, retitling=patience.retitling)
     return {"pages": lookup.run}
+
+
+def _scopes(connections: Sequence[Destination]) -> Mapping[str, Sequence[str]]:
+    return {connection.name: connection.traits.scopes for connection in connections}
 
 
 def _missing(store: Store) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from email.utils import formatdate
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -23,6 +24,7 @@ from bridge.budget import (
     read,
     scope,
     turn,
+    used_up_until,
     wait_in,
     without,
 )
@@ -223,3 +225,17 @@ def test_never_more_calls_than_the_window_allows(steps: list[tuple[str, int]], r
             used += 1
             heard = Heard({"": Said(10, 10 - used, begins + 100 - now, 100.0)})
             budget = answered(budget, heard, now)
+
+
+def test_a_limit_is_used_up_until_the_last_of_its_scopes_has_something_again() -> None:
+    def told(
+        scope: str, *, left: int = 0, resets: float = 0.0, blocked: float = 0.0, limit: int = 320
+    ) -> dict[str, Any]:
+        return {"scope": scope, "limit": limit, "left": left, "resets": resets, "blocked": blocked}
+
+    scopes = ("user:a", "key:a")
+    assert used_up_until([], scopes, 10.0) == 0.0
+    assert used_up_until([told("user:a", resets=90.0), told("key:a", left=3, resets=500.0)], scopes, 10.0) == 90.0
+    assert used_up_until([told("user:a", resets=90.0), told("key:a", left=3, blocked=99.0)], scopes, 10.0) == 99.0
+    assert used_up_until([told("user:a", resets=9.0), told("user:b", resets=90.0)], scopes, 10.0) == 0.0
+    assert used_up_until([told("user:a", limit=0, resets=90.0)], scopes, 10.0) == 0.0

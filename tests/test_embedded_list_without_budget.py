@@ -72,5 +72,10 @@ async def test_nothing_waits_for_the_list_while_a_service_beside_it_has_used_its
         assert (reading["state"], reading["because"], reading["not_before"]) == ("active", "", 0.0)
         assert (line(house, "reading").terms.scopes, len(line(house, "second").terms.scopes)) == ((), 2)
         assert sorted(budget["scope"].partition("/")[0] for budget in budgets) == ["key:127.0.0.1", "user:127.0.0.1"]
+        # Whoever asks is told until when the one waits, and that the other does not.
+        queue = await house.bridge.desk.handle("queue", {})
+        until = max(budget["resets"] for budget in budgets)
+        for told in (await house.bridge.desk.handle("status", {}), queue):
+            assert {one["name"]: one["limited"] for one in told["connections"]} == {"reading": 0.0, "second": until}
         # The control: the service beside it was called once, heard that nothing is left, and is let alone.
         assert len(house.second.actions) == 1

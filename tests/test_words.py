@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
 import pytest
 
-from bridge.words import links, people, running
+from bridge.words import links, operations, people, running
 
 NOW = 1_790_000_000.0
 
@@ -81,6 +82,101 @@ def test_a_budget_is_told_without_the_digest_of_its_credential() -> None:
         "arrivals": {},
         "sightings": {},
         "without_connection": {},
+        "now": NOW,
     }
     answer |= {"waiting_for_pages": 0, "budgets": [budget], "rules": {}}
-    assert list(running.status(answer))[-1] == "budget     user at getpocket.com: 12 of 320 calls left"
+    assert list(running.status(answer))[-1] == "limit      12 of 320 calls left for your account at getpocket.com"
+
+
+LONG = "https://example.com/articles/2026/a-rather-long-address-of-a-page-that-people-save/and-read.html"
+NAMES = ("reading", "work-list", "wallabag-at-home")
+
+
+def connection(name: str, **more: Any) -> dict[str, Any]:
+    usual = {"name": name, "state": "active", "because": "", "not_before": 0.0, "limited": 0.0, "done": None}
+    return usual | {"there": True, "oldest": NOW, "deliveries": {}, "states": {}} | more
+
+
+def troubled() -> list[dict[str, Any]]:
+    """A connection at which all is well, a paused one, and one whose limit is used up."""
+    states = {"pending": 1204, "dead": 3, "leased": 30}
+    because = "no such token (HTTP 401, code 107): sign in again"
+    return [
+        connection(NAMES[0], deliveries={"delivered": 6}),
+        connection(NAMES[1], state="paused", because=because, deliveries=states, states=states),
+        connection(NAMES[2], limited=NOW + 600, done=NOW + 9000, deliveries=states, states=states),
+    ]
+
+
+def told_of_troubles() -> dict[str, list[str]]:
+    link = {"id": 7, "state": "pending", "due": NOW, "because": "new", "url": LONG, "title": "A page", "changed": NOW}
+    reason = "Unprocessable Entity: the page cannot be parsed as an article, and this is a longer story"
+    links = [link | {"connection": name} for name in NAMES]
+    budgets = [
+        {
+            "scope": f"{kind}:getpocket.example.com/0a1b2c",
+            "limit": 10_000,
+            "left": 0,
+            "resets": NOW + 600,
+            "blocked": 0.0,
+        }
+        for kind in ("user", "key")
+    ]
+    status = {
+        "sources": [{"name": "feeds", "on": True, "words": ["none is followed yet: " + "and so on " * 12]}],
+        "arrivals": {"read": 6},
+        "sightings": {"kept": 6},
+        "connections": troubled(),
+        "without_connection": {},
+        "waiting_for_pages": 2,
+        "budgets": budgets,
+        "rules": {},
+        "now": NOW,
+    }
+    fates = {"delivered": 3, "waiting": 1204, "dead": 3, "cancelled": 1, "duplicate": 60}
+    balances = [
+        {"day": 20_000 + day, "source": "telegram", "counted": 1288, "became": fates, "missing": 0} for day in range(2)
+    ]
+    read = [balance | {"became": {"read": 1288}} for balance in balances]
+    told = {
+        "status": running.status(status),
+        "queue": operations.queue({"connections": troubled(), "links": links, "now": NOW}),
+        "dead": operations.dead({"links": [one | {"state": "dead", "because": reason} for one in links]}),
+        "audit": operations.audited({"arrivals": read, "sightings": balances, "balances": True}, by_day=True),
+    }
+    return {command: [click.unstyle(line) for line in lines] for command, lines in told.items()}
+
+
+@pytest.mark.parametrize("command", ["status", "queue", "dead", "audit"])
+def test_what_is_told_is_no_wider_than_a_terminal_but_for_addresses(command: str) -> None:
+    assert [line for line in told_of_troubles()[command] if len(line) > 80 and line.split() != [LONG]] == []
+
+
+def test_what_is_told_says_what_keeps_a_connection_and_what_mends_it() -> None:
+    told = told_of_troubles()
+    for command in ("status", "queue"):
+        words = " ".join(" ".join(told[command]).split())
+        assert "paused: no such token (HTTP 401, code 107): sign in again" in words
+        assert "-> pocket-bridge resume work-list, when it is mended" in words
+        assert re.search("waits until 2026-[-0-9]+ [0-9:]+: its limit is used up", words)
+    assert "-> pocket-bridge dead work-list tells why" in " ".join(told["status"])
+    assert told["queue"][-4].split()[:3] == ["7", "wallabag-at-home", "waiting"]
+    assert "now" not in told["queue"][-4]
+
+
+def test_texts_stand_in_one_column_however_long_a_name_is() -> None:
+    told = told_of_troubles()["status"]
+    texts = [
+        line.index(words) for line in told for words in ("6 read", "6 delivered", "2 arrivals wait") if words in line
+    ]
+    assert len(texts) == 3
+    assert len(set(texts)) == 1
+    queue = told_of_troubles()["queue"]
+    assert queue[0].index("nothing waits") == queue[1].index("1204 waiting")
+
+
+def test_columns_in_which_nothing_is_are_left_out_of_the_books() -> None:
+    told = told_of_troubles()["audit"]
+    assert told[1].split() == ["day", "source", "came", "read"]
+    assert "refused" in told[5]
+    assert "unknown" not in told[5]

@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
+from bridge.budget import used_up_until
 from bridge.errors import ConfigError
 from bridge.ports import Gate, Ledger
 from bridge.ports.keeping import Balance, Books, Queues
@@ -27,7 +29,7 @@ class Copies(Protocol):
 
 
 class Caretaker:
-    """Answers are plain data (what `--json` prints)."""
+    """Answers are plain data (what `--json` prints). `scopes`: whom the limits of each connection hold for."""
 
     def __init__(
         self,
@@ -38,7 +40,9 @@ class Caretaker:
         *,
         connections: Callable[[], Sequence[str]],
         clock: Callable[[], float],
+        scopes: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
+        self._scopes = scopes
         self._queues = queues
         self._books = books
         self._ledger = ledger
@@ -65,11 +69,12 @@ class Caretaker:
         known = {line.connection: line for line in await self._queues.lines()}
         names = [connection] if connection else list(dict.fromkeys([*self._connections(), *known]))
         gates = [await self._ledger.gate(name) for name in names]
-        now = self._clock()
+        now, budgets = self._clock(), await self._ledger.budgets()
         return {
             "connections": [
                 {
                     **_gate(gate),
+                    "limited": used_up_until(budgets, self._scopes.get(gate.connection, ()), now),
                     "there": gate.connection in self._connections(),
                     "states": dict(line.states) if (line := known.get(gate.connection)) else {},
                     "oldest": line.oldest if line else None,

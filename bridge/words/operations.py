@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 
 import click
 
-from bridge.words.parts import STATES, Data, columns, counted, green, how_many, moment, quoted, red
+from bridge.words.parts import STATES, Data, beside, columns, counted, green, how_many, moment, quoted, red
 
 ARRIVALS = ("read", "empty", "command", "parked", "new")
 SIGHTINGS = ("delivered", "duplicate", "dropped", "held", "waiting", "unknown", "dead", "cancelled")
+
+HEADINGS = {"duplicate": "known", "dead": STATES["dead"]}
 
 
 def queue(answer: Data) -> Sequence[str]:
@@ -19,27 +21,50 @@ def queue(answer: Data) -> Sequence[str]:
 
 
 def _queue(answer: Data) -> Iterator[str]:
-    width = max((len(line["name"]) for line in answer["connections"]), default=0)
+    width = max((len(line["name"]) for line in answer["connections"]), default=0) + 1
     for line in answer["connections"]:
-        yield f"{click.style(line['name'], bold=True):{width}}  {_waits(line)}"
-        if line["state"] == "paused":
-            yield f"{'':{width}}  {red('paused')}: {line['because']}; pocket-bridge resume {line['name']}"
-        elif line["because"] and line["not_before"] > answer["now"]:
-            yield f"{'':{width}}  waits until {moment(line['not_before'])}: {line['because']}"
-        if line["done"]:
-            yield f"{'':{width}}  done about {moment(line['done'])}, at the pace of the last hour"
+        yield from beside(click.style(line["name"], bold=True), _waits(line), width)
+        for words in held_up(line, answer["now"]):
+            yield from beside("", words, width)
         if not line["there"] and any(line["states"].get(state) for state in OPEN):
-            yield f"{'':{width}}  {no_destination(line['name'])}"
+            yield from beside("", no_destination(line["name"]), width)
     gates = {line["name"]: line for line in answer["connections"]}
-    rows = [_link(link, gates.get(link["connection"], {}), answer["now"]) for link in answer["links"]]
-    if rows:
+    links = [(_link(link, gates.get(link["connection"], {}), answer["now"]), link) for link in answer["links"]]
+    if links:
         yield ""
-        yield from columns(("number", "goes to", "state", "when", "why", "link"), rows)
+        yield from _listed(("number", "goes to", "state", "when"), links)
     total = sum(
         line["states"].get(state, 0) for line in answer["connections"] for state in ("pending", "leased", "held")
     )
-    if total > len(rows):
-        yield f"… and {total - len(rows)} more; --most {min(total, 1000)} shows more"
+    if total > len(links):
+        yield f"… and {total - len(links)} more; --most {min(total, 1000)} shows more"
+
+
+def held_up(connection: Data, now: float) -> Iterator[str]:
+    """What keeps a connection from sending, until when, and what mends it."""
+    if connection["state"] == "paused":
+        yield f"{red('paused')}: {connection['because']}"
+        yield f"-> pocket-bridge resume {connection['name']}, when it is mended"
+    elif connection["because"] and connection["not_before"] > now:
+        yield f"waits until {moment(connection['not_before'])}: {connection['because']}"
+    elif connection.get("limited", 0.0) > now:
+        yield f"waits until {moment(connection['limited'])}: its limit is used up"
+    if connection["done"]:
+        yield f"done about {moment(connection['done'])}, at the pace of the last hour"
+
+
+def _listed(head: Sequence[str], links: Sequence[tuple[Sequence[str], Data]]) -> Iterator[str]:
+    """A row for each link, and below it why, and which one it is: both may be longer than a line."""
+    first, *rows = columns(head, [row for row, _ in links])
+    indent = max(len(head[0]), *(len(row[0]) for row, _ in links)) + 1
+    yield first
+    for row, (_, link) in zip(rows, links, strict=True):
+        yield row
+        if link["because"] not in ("", "new"):
+            yield from beside("", link["because"], indent)
+        yield f"{'':{indent}} {link['url']}"
+        if link["title"]:
+            yield from beside("", quoted(link["title"]).strip(), indent)
 
 
 OPEN = ("pending", "leased", "held", "unknown", "dead")
@@ -61,30 +86,27 @@ def _waits(line: Data) -> str:
 
 
 def _link(link: Data, gate: Data, now: float) -> tuple[str, ...]:
-    due = max(link["due"], gate.get("not_before", 0.0))
+    due = max(link["due"], gate.get("not_before", 0.0), gate.get("limited", 0.0))
     if link["state"] == "held":
         when = "when it is let go"
     elif gate.get("state") == "paused" or not gate.get("there", True):
         when = "never, as it is"
     else:
         when = moment(due) if due > now else "now"
-    state = STATES[link["state"]]
-    return (str(link["id"]), link["connection"], state, when, link["because"], link["url"] + quoted(link["title"]))
+    return (str(link["id"]), link["connection"], STATES[link["state"]], when)
 
 
 def dead(answer: Data) -> Sequence[str]:
+    if not answer["links"]:
+        return ["nothing was refused"]
     rows = [
-        (
-            *(str(link["id"]), link["connection"], STATES[link["state"]], moment(link["changed"])),
-            *(link["because"], link["url"] + quoted(link["title"])),
-        )
+        ((str(link["id"]), link["connection"], STATES[link["state"]], moment(link["changed"])), link)
         for link in answer["links"]
     ]
-    if not rows:
-        return ["nothing was refused"]
     return [
-        *columns(("number", "goes to", "state", "since", "why", "link"), rows),
-        "pocket-bridge retry NUMBER… sends single ones once more, retry NAME all of a connection",
+        *_listed(("number", "goes to", "state", "since"), rows),
+        "pocket-bridge retry NUMBER… sends single ones once more,",
+        "pocket-bridge retry NAME all that a connection refused",
     ]
 
 
@@ -109,9 +131,9 @@ def audited(answer: Data, *, by_day: bool = False) -> Sequence[str]:
 
 
 def _audited(answer: Data, by_day: bool) -> Iterator[str]:  # noqa: FBT001
-    for what, fates in (("arrivals", ARRIVALS), ("sightings", SIGHTINGS)):
+    for what, fates, title in (("arrivals", ARRIVALS, "what came"), ("sightings", SIGHTINGS, "the links in it")):
         if answer[what]:
-            yield click.style(what, bold=True)
+            yield click.style(title, bold=True)
             yield from _balances(answer[what], fates, by_day=by_day)
     for what in ("arrivals", "sightings"):
         yield from (_fault(balance, what) for balance in answer[what] if balance["missing"])
@@ -124,8 +146,10 @@ def _balances(balances: Sequence[Data], fates: Sequence[str], *, by_day: bool) -
         key = (_day(balance["day"]), balance["source"]) if by_day else (balance["source"],)
         sums.setdefault(key, Counter()).update({"": balance["counted"], **balance["became"]})
     others = sorted({fate for number in sums.values() for fate in number} - {"", *fates})
-    head = (*(("day",) if by_day else ()), "source", "came", *fates, *others)
-    rows = [(*key, *(str(number[fate]) for fate in ("", *fates, *others))) for key, number in sorted(sums.items())]
+    # A column of noughts tells nothing, and all of them together are too wide.
+    told = [fate for fate in (*fates, *others) if fate == fates[0] or any(number[fate] for number in sums.values())]
+    head = (*(("day",) if by_day else ()), "source", "came", *(HEADINGS.get(fate, fate) for fate in told))
+    rows = [(*key, *(str(number[fate]) for fate in ("", *told))) for key, number in sorted(sums.items())]
     return columns(head, rows)
 
 
@@ -165,7 +189,7 @@ def _examined(answer: Data) -> Iterator[str]:
     for finding in answer["findings"]:
         mark = {"ok": green("ok   "), "note": "note ", "wrong": red("wrong")}[finding["level"]]
         first, *more = finding["what"].splitlines() or [""]
-        yield f"{mark} {first}"
+        yield from [f"{mark} {first}"] if more else beside(mark, first, 5)
         yield from (f"      {line}".rstrip() for line in more)
         if finding["mend"]:
             yield f"      -> {finding['mend']}"

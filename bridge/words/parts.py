@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 import click
 
 Data = Mapping[str, Any]
+
+WIDTH = 80
+"""Columns of a terminal that nobody has made wider."""
 
 
 STATES = {
@@ -37,6 +41,18 @@ def columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     lined = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in (head, *rows)]
     return [click.style(lined[0], dim=True), *lined[1:]]
+
+
+def beside(label: str, text: str, width: int) -> list[str]:
+    """A label in a column of its own, and a text beside it that goes on below itself; only its beginning may be
+    coloured. An address or a command that is longer than a line stays whole."""
+    plain, coloured = click.unstyle(text), text.partition("\x1b[0m")
+    room = max(WIDTH - width - 1, 20)
+    first, *more = textwrap.wrap(plain, room, break_long_words=False, break_on_hyphens=False) or [""]
+    if coloured[1]:
+        first = coloured[0] + coloured[1] + first[len(click.unstyle(coloured[0])) :]
+    lead = label + " " * (width - len(click.unstyle(label)))
+    return [f"{lead} {first}".rstrip(), *(f"{'':{width}} {line}" for line in more)]
 
 
 def hashtags(tags: Sequence[str]) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from bridge.words.operations import no_destination
-from bridge.words.parts import STATES, Data, counted, green, how_many, moment, older_rules, red
+from bridge.words.operations import held_up, no_destination
+from bridge.words.parts import STATES, Data, beside, counted, green, how_many, moment, older_rules, red
 
 
 def checked(answer: Data) -> Sequence[str]:
@@ -27,38 +27,46 @@ def status(answer: Data) -> Sequence[str]:
 def _status(answer: Data) -> Iterator[str]:
     for source in answer["sources"]:
         yield f"{green('on ') if source['on'] else 'off'}  {source['name']}"
-        yield from (f"     {line}" for line in source["words"])
-    yield f"arrivals   {counted(answer['arrivals'])}"
-    yield f"links      {counted(answer['sightings'])}"
+        for line in source["words"]:
+            yield from beside("", line, 4)
+    names = [connection["name"] for connection in answer["connections"]]
+    width = max(map(len, [*names, *answer["without_connection"], "arrivals"])) + 2
+    first = "" if answer["arrivals"] else "; pocket-bridge add URL saves a first link"
+    yield from beside("arrivals", counted(answer["arrivals"]) + first, width)
+    yield from beside("links", counted(answer["sightings"]), width)
     if answer.get("waiting_for_pages"):
         number = answer["waiting_for_pages"]
-        yield f"pages      {how_many(number, 'arrival waits for its page', 'arrivals wait for their pages')}"
+        yield from beside(
+            "pages", how_many(number, "arrival waits for its page", "arrivals wait for their pages"), width
+        )
     for connection in answer["connections"]:
-        yield f"{connection['name']:10} {counted(connection['deliveries'], STATES)}"
-        if connection["state"] == "paused":
-            yield f"{'':10} {red('paused')}: {connection['because']}; pocket-bridge resume {connection['name']}"
-        elif connection["because"]:
-            yield f"{'':10} waits until {moment(connection['not_before'])}: {connection['because']}"
-        if connection["done"]:
-            yield f"{'':10} done about {moment(connection['done'])}, at the pace of the last hour"
+        yield from beside(connection["name"], counted(connection["deliveries"], STATES), width)
+        for words in (*held_up(connection, answer.get("now", 0.0)), *_refused(connection)):
+            yield from beside("", words, width)
     if answer["rules"].get("older"):
         first, *more = older_rules(answer["rules"]["older"])
-        yield f"rules      {red(first)}"
-        yield from (f"{'':10} {line}" for line in more)
+        yield f"{'rules':{width}} {red(first)}"
+        yield from (f"{'':{width}} {line}" for line in more)
     for budget in answer["budgets"]:
-        yield f"budget     {_budget(budget)}"
+        yield from beside("limit", _budget(budget), width)
     for name, states in answer["without_connection"].items():
-        yield f"{name:10} {counted(states, STATES)}"
-        yield f"{'':10} {no_destination(name)}"
+        yield from beside(name, counted(states, STATES), width)
+        yield from beside("", no_destination(name), width)
+
+
+def _refused(connection: Data) -> Iterator[str]:
+    if connection["deliveries"].get("dead"):
+        yield f"-> pocket-bridge dead {connection['name']} tells why"
 
 
 def _budget(budget: Data) -> str:
     """The digest of a credential tells people nothing: whom it holds for, and where, does."""
     kind, _, where = budget["scope"].partition(":")
+    whose = {"user": "your account", "key": "the application"}.get(kind, "everybody")
     left = f"{budget['left']} of {budget['limit']} calls left" if budget["limit"] else "its limit is not known"
     resets = f", all of them again at {moment(budget['resets'])}" if budget["resets"] else ""
     blocked = f"; none before {moment(budget['blocked'])}" if budget["blocked"] else ""
-    return f"{kind} at {where.rpartition('/')[0] or where}: {left}{resets}{blocked}"
+    return f"{left} for {whose} at {where.rpartition('/')[0] or where}{resets}{blocked}"
 
 
 def resumed(answer: Data) -> Sequence[str]:
