@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ipaddress
 import time
 from collections import Counter
@@ -95,23 +94,12 @@ class Limits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        is_list = scope["path"].startswith(_LISTS)
-        most = self._list_body if is_list else self._body
+        counted = self._count(scope, receive, send)
         self.traffic.begin()
         try:
-            if refusal := self._refusal(scope, most, address=HEADER_BYTES if is_list else MOST_ADDRESS):
-                await refusal(scope, receive, send)
-                return
-            await self._counted(scope, receive, send, most)
-        finally:
-            self.traffic.end()
-
-    async def _counted(self, scope: Scope, receive: Receive, send: Send, most: int) -> None:
-        counted = _Counted(self, peer_of(scope.get("client")), most, scope, receive, send)
-        try:
-            # Who has gone is not answered, and is no mistake of ours.
-            with contextlib.suppress(Refused, ClientDisconnect):
-                await self._app(scope, counted.receive, counted.send)
+            await (self._refusal(scope, counted) or self._app)(scope, counted.receive, counted.send)
+        except (Refused, ClientDisconnect):
+            return  # Who has gone is not answered, and is no mistake of ours.
         except asyncio.CancelledError as cancelled:
             if not cancelled.args:
                 raise
@@ -119,6 +107,7 @@ class Limits:
             if not counted.begun:
                 await _busy("this server is stopping")(scope, receive, send)
         finally:
+            self.traffic.end()
             self._let_go(counted.peer, counted.taken)
 
     @property
@@ -138,21 +127,30 @@ class Limits:
         if not self._held_by[peer]:
             del self._held_by[peer]
 
-    def _refusal(self, scope: Scope, most: int, *, address: int) -> Response | None:
+    def _count(self, scope: Scope, receive: Receive, send: Send) -> _Counted:
+        is_list = scope["path"].startswith(_LISTS)
+        most, address = (self._list_body, HEADER_BYTES) if is_list else (self._body, MOST_ADDRESS)
+        return _Counted(self, peer_of(scope.get("client")), most, address, scope, receive, send)
+
+    def _refusal(self, scope: Scope, counted: _Counted) -> Response | None:
         if self.full:
             return _busy()
-        if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > address:
-            return _answer(414, f"an address may have {address} bytes; send more in a body")
-        return _refused_fields(scope["headers"], most)
+        if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > counted.address:
+            return _answer(414, f"an address may have {counted.address} bytes; send more in a body")
+        return _refused_fields(scope["headers"], counted.most)
 
 
 @dataclass(slots=True)
 class _Counted:
-    """One request's way in and out: its body is counted as it comes, and refused before it is whole."""
+    """One request's way in and out: its body is counted as it comes, and refused before it is whole.
+
+    `most` bytes a body may have, `address` bytes what stands before it.
+    """
 
     limits: Limits
     peer: str
     most: int
+    address: int
     scope: Scope
     receive_from: Receive
     send_to: Send

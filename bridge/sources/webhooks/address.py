@@ -49,8 +49,8 @@ class Answer:
     headers: Sequence[tuple[bytes, bytes]] = ()
 
     async def send(self, send: Send) -> None:
-        length = [] if self.status == 204 else [(b"content-length", b"%d" % len(self.body))]
-        await send({"type": "http.response.start", "status": self.status, "headers": [*self.headers, *length]})
+        length = () if self.status == 204 else ((b"content-length", b"%d" % len(self.body)),)
+        await send({"type": "http.response.start", "status": self.status, "headers": (*self.headers, *length)})
         await send({"type": "http.response.body", "body": self.body})
 
 

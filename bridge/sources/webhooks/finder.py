@@ -220,8 +220,7 @@ def _may_hold(item: Any) -> bool:
 
 def _first(by_key: Mapping[str, Any], keys: Iterable[str]) -> str:
     for key in keys:
-        value = by_key.get(key)
-        if isinstance(value, str) and (text := value.strip()):
+        if key in by_key and isinstance(value := by_key[key], str) and (text := value.strip()):
             return text[:LONGEST_TEXT]
     return ""
 

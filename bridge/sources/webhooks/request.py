@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from bridge.ports import DAY, HOUR, Key
 from bridge.sources.webhooks.address import Incoming
@@ -66,7 +67,7 @@ class HookRequest:
 
     def raw(self) -> str:
         """JSON text; the body is in it as text where it is UTF-8, else in base64."""
-        kept = {
+        kept: dict[str, Any] = {
             "method": self.method,
             "path": self.path,
             "hook": self.hook,
@@ -76,9 +77,10 @@ class HookRequest:
             "where": self.where,
         }
         try:
-            return json.dumps(kept | {"body": self.body.decode()})
+            kept["body"] = self.body.decode()
         except UnicodeDecodeError:
-            return json.dumps(kept | {"body_base64": base64.b64encode(self.body).decode()})
+            kept["body_base64"] = base64.b64encode(self.body).decode()
+        return json.dumps(kept)
 
 
 def captured(request: Incoming, hook: Hook) -> HookRequest:
@@ -112,5 +114,5 @@ def without_secrets(query: str) -> str:
 
 
 def _digest(*parts: bytes) -> str:
-    lengths = b" ".join(b"%d" % len(part) for part in parts)
+    lengths = b" ".join([b"%d" % len(part) for part in parts])
     return hashlib.sha256(lengths + b"\n" + b"".join(parts)).hexdigest()

@@ -74,9 +74,8 @@ class Webhooks:
             digest_like_a_signature(request.body)
         if not hook.admits(request):
             return _unauthorized()
-        return _refusal(request, hook) or await self._take(request, hook)
-
-    async def _take(self, request: Incoming, hook: Hook) -> Answer:
+        if refusal := _refusal(request, hook):
+            return refusal
         kept = captured(request, hook)
         if greeting := _greeting(kept, hook.traits):
             return greeting
