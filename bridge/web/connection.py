@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from bridge.web.limits import HEADER_BYTES, RETRY_AFTER, peer_of
+from bridge.web.turns import Gathered, Turn
 
 HEADER_SECONDS = 10.0
 BODY_SECONDS = 30.0
@@ -63,6 +64,7 @@ class Config(uvicorn.Config):
         self.unread_seconds = unread_seconds
         self.connections = connections
         self.by_peer: Counter[str] = Counter()
+        self.turn = Turn()
 
 
 class Connection(HttpToolsProtocol):
@@ -79,6 +81,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.transport = Gathered(transport, self.config.turn)
         self._peer = peer_of(self.client)
         self.config.by_peer[self._peer] += 1
         most = self.config.connections
