@@ -105,13 +105,21 @@ class Desk:
             report = await self._ledger.report(arrival, "")
             if report is None:
                 raise InvalidArrival("the arrival is gone")
-            if (report.state != "new" and self._is_over(report)) or time.monotonic() > until:
+            if (report.state != "new" and await self._is_over(report)) or time.monotonic() > until:
                 return replace(report, settled=report.settled and report.state != "new")
             await asyncio.sleep(0.02)
 
-    def _is_over(self, report: Report) -> bool:
+    async def _is_over(self, report: Report) -> bool:
         """Nothing more will change by itself, or not while somebody waits for the answer."""
-        return report.settled or (report.next_due or 0.0) > self._clock() + ANSWER_SECONDS
+        later = self._clock() + ANSWER_SECONDS
+        if report.settled or (report.next_due or 0.0) > later:
+            return True
+        states = {name: state for verdict in report.verdicts for name, (state, _) in verdict.deliveries.items()}
+        waiting = [name for name, state in states.items() if state in WAITING]
+        if not waiting or any(states[name] != "pending" or not self._scopes.get(name) for name in waiting):
+            return False
+        budgets = await self._ledger.budgets()
+        return all(used_up_until(budgets, self._scopes[name], self._clock()) > later for name in waiting)
 
     async def why(self, url: str, account: str = OWNER) -> dict[str, Any]:
         """The passport of a link: arrivals, what was read, each rule with its clause, deliveries, attempts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bridge.desk import ANSWER_SECONDS
 from bridge.sender import Sender
 from tests.house import House, a_house, eventually
 
@@ -79,3 +81,18 @@ async def test_nothing_waits_for_the_list_while_a_service_beside_it_has_used_its
             assert {one["name"]: one["limited"] for one in told["connections"]} == {"reading": 0.0, "second": until}
         # The control: the service beside it was called once, heard that nothing is left, and is let alone.
         assert len(house.second.actions) == 1
+
+
+async def test_who_adds_a_link_by_hand_does_not_wait_for_a_limit_that_is_used_up(tmp_path: Path) -> None:
+    async with a_house(tmp_path, rules=RULES, feeds={}) as house:
+        house.second.limits = NEARLY_NOTHING
+        await house.bridge.desk.handle("add", {"url": "https://example.com/1"})
+        began = time.monotonic()
+        answer = await house.bridge.desk.handle("add", {"url": "https://example.com/2"})
+        took = time.monotonic() - began
+        [link] = answer["links"]
+        assert {name: state for name, (state, _) in link["deliveries"].items()} == {
+            "reading": "delivered",
+            "second": "pending",
+        }
+        assert took < ANSWER_SECONDS / 2
