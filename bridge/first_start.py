@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bridge.settings import EVERYBODY, Settings
-from bridge.wiring import meet
+from bridge.visits import meet
 
 ENV = Path(".env")
 TOKEN = "BRIDGE_TELEGRAM_TOKEN"  # noqa: S105 - a variable's name

@@ -13,7 +13,7 @@ from bridge.errors import ConfigError
 from bridge.exports import WRITERS
 from bridge.reading_list import Status
 from bridge.record import Record
-from bridge.wiring import opened_list
+from bridge.visits import opened_list
 
 UNIT = 500
 """Rows the process that owns the list takes at a time, so that it stays free for others."""

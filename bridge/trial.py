@@ -18,7 +18,7 @@ from bridge.ports import OWNER
 from bridge.rules import Occasion, PageRules, RuleFile
 from bridge.scan import web_addresses
 from bridge.settings import Settings
-from bridge.wiring import look, preview
+from bridge.visits import look, preview
 
 MOST_ENTRIES = 20
 

@@ -13,7 +13,6 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -25,13 +24,10 @@ from bridge.clerk import Clerk
 from bridge.declared import connect, fingerprint, followers, hooks, notify_address, tested_rules
 from bridge.desk import Desk
 from bridge.destinations._lists import Lists
-from bridge.errors import PageError
 from bridge.intake import Intake, Reader
-from bridge.link import canonical
 from bridge.lookup import Lookup
 from bridge.needs import Patience
 from bridge.net import Net
-from bridge.page import Looked
 from bridge.pages.reader import PageReader
 from bridge.ports import OWNER, Destination, Source
 from bridge.ports import Reporter as Teller
@@ -407,56 +403,6 @@ def _optional_sources(
     else:
         off["telegram"] = "set BRIDGE_TELEGRAM_TOKEN and BRIDGE_TELEGRAM_ALLOW"
     return on, off
-
-
-def opened_list(path: Path) -> contextlib.AbstractContextManager[Any]:
-    """A file of links, open: its rows are records, and faults with `part`, `line` and `reason`."""
-    files = importlib.import_module("bridge.sources.files.source")
-    listed: contextlib.AbstractContextManager[Any] = files.opened(path)
-    return listed
-
-
-@contextlib.asynccontextmanager
-async def meet(settings: Settings, token: str) -> AsyncIterator[tuple[str, Any]]:
-    """A bot's name, and those who write to it, as they do. Raises ConfigError for a token that is none."""
-    api_module = importlib.import_module("bridge.sources.telegram.api")
-    meeting = importlib.import_module("bridge.sources.telegram.meet")
-    net = Net(allow_nets=settings.allow_nets)
-    try:
-        api = api_module.BotApi(net.trusting(settings.telegram_api), token=token, api=settings.telegram_api)
-        yield await meeting.username(api), meeting.writers(api)
-    finally:
-        await net.close()
-
-
-async def preview(settings: Settings, rule_file: RuleFile, url: str, followed: Sequence[Mapping[str, Any]] = ()) -> Any:
-    """One look at a feed: its title, number of entries, sightings and notes. Raises BridgeError when it is none.
-
-    It has the name and the tags it has in the rule file, else those among `followed`.
-    """
-    feeds = importlib.import_module("bridge.sources.feeds.source")
-    listed = {canonical(one.feed.url): one for one in followers(rule_file)}.get(canonical(url))
-    net = Net(allow_nets=settings.allow_nets)
-    try:
-        if listed:
-            return await feeds.preview(net, url, name=listed.feed.name, tags=listed.feed.tags, secrets=listed.secrets)
-        added = next((one for one in followed if canonical(one["url"]) == canonical(url)), {"name": "", "tags": ()})
-        return await feeds.preview(net, url, name=added["name"], tags=added["tags"])
-    finally:
-        await net.close()
-
-
-async def look(settings: Settings, url: str) -> Looked:
-    """One look at a page."""
-    net = Net(allow_nets=settings.allow_nets)
-    pages = PageReader(net)
-    try:
-        return Looked(await pages.read(url))
-    except PageError as error:
-        return Looked(unread=str(error))
-    finally:
-        await pages.rest()
-        await net.close()
 
 
 def _embedded(reading_list: PocketApi, inner: str) -> Destination:
