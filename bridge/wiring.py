@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import importlib
-import logging
 import random
 import secrets
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -21,14 +18,13 @@ from starlette.types import ASGIApp
 
 from bridge import __version__, control
 from bridge.clerk import Clerk
-from bridge.declared import connect, fingerprint, followers, hooks, notify_address, tested_rules
+from bridge.declared import connect, fingerprint, followers, hooks, tested_rules
 from bridge.desk import Desk
 from bridge.destinations._lists import Lists
-from bridge.intake import Intake, Reader
-from bridge.lookup import Lookup
+from bridge.intake import Intake
 from bridge.needs import Patience
 from bridge.net import Net
-from bridge.pages.reader import PageReader
+from bridge.optional import READERS, Readers, channels, hubs, lookups, optional_sources
 from bridge.ports import OWNER, Destination, Source
 from bridge.ports import Reporter as Teller
 from bridge.quarantine import Quarantine
@@ -39,7 +35,7 @@ from bridge.rules import READING, RuleFile
 from bridge.sender import Sender
 from bridge.settings import Settings
 from bridge.sources.feeds.office import Office as FeedOffice
-from bridge.sources.feeds.source import Feeds, Hubs, Registry
+from bridge.sources.feeds.source import Feeds, Registry
 from bridge.sources.pocket_api.source import PocketApi
 from bridge.sources.webhooks.source import Office, Webhooks, commands
 from bridge.store.core import Store
@@ -48,7 +44,7 @@ from bridge.tokens import hook_key, owner_token
 from bridge.transfer import Transfer
 from bridge.upkeep import metrics
 from bridge.upkeep.caretaker import Caretaker
-from bridge.upkeep.herald import Channel, Herald
+from bridge.upkeep.herald import Herald
 from bridge.upkeep.timekeeper import CLOCK_SECONDS, Timekeeper
 from bridge.upkeep.watch import WATCH_SECONDS, Watch
 from bridge.users import Users
@@ -59,23 +55,8 @@ from bridge.web.server import application
 
 DATABASE = "bridge.db"
 
-
 FORGET_SECONDS = 3600.0
 PURGE_SECONDS = 6 * 3600.0
-
-
-READERS = {
-    "cli": "bridge.desk",
-    "feed": "bridge.sources.feeds.source",
-    "file": "bridge.sources.files.source",
-    "hook": "bridge.sources.webhooks.source",
-    "pocket": "bridge.sources.pocket_api.source",
-    "save": "bridge.sources.webhooks.source",
-    "telegram": "bridge.sources.telegram.source",
-}
-
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -116,26 +97,6 @@ class Bridge:
         finally:
             supervisor.stop()
             await running
-
-
-class Readers(Mapping[str, Reader]):
-    """A source's name -> its pure `read`, imported when the first of its arrivals is read.
-
-    `choices`: what settings say about how a source is to be read.
-    """
-
-    def __init__(self, choices: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> None:
-        self._choices = choices
-
-    def __getitem__(self, source: str) -> Reader:
-        reader: Reader = importlib.import_module(READERS[source]).read
-        return functools.partial(reader, **self._choices[source]) if source in self._choices else reader
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(READERS)
-
-    def __len__(self) -> int:
-        return len(READERS)
 
 
 @contextlib.asynccontextmanager
@@ -182,12 +143,12 @@ async def _wire(
         clock=time.time,
         chance=random.random,
         at_once=settings.feed_at_once,
-        hubs=_hubs(settings, net, store),
+        hubs=hubs(settings, net, store),
     )
     await feeds.registry.restore()
     stack.push_async_callback(feeds.close)
     sources: dict[str, Source] = {webhooks.name: webhooks, reading_list.name: reading_list, feeds.name: feeds}
-    more, off = _optional_sources(settings, rule_file, net, store)
+    more, off = optional_sources(settings, rule_file, net, store)
     sources |= more
     tellers = {name: source for name, source in sources.items() if isinstance(source, Teller)}
     store.report_for(tellers.keys())
@@ -197,8 +158,8 @@ async def _wire(
     for connection in connections:
         await _open_gate(store, connection, rule_file)
     await store.clock_was_set_back()
-    channels = _channels(settings, rule_file, net)
-    store.tell_by(list(channels))
+    told_by = channels(settings, rule_file, net)
+    store.tell_by(list(told_by))
     options = {"telegram": {"schemeless": settings.telegram_schemeless}}
     retitling = {connection.name for connection in connections if connection.traits.can_update_title}
     patience = Patience(settings.pages, settings.page_wait, retitling)
@@ -228,7 +189,7 @@ async def _wire(
         "housekeeping": Periodic(store.forget, FORGET_SECONDS),
         "retention": Periodic(lambda: store.upkeep.purge(intake.rule_file.keep), PURGE_SECONDS, first=FORGET_SECONDS),
         "clock": Periodic(Timekeeper(store, clock=time.time), CLOCK_SECONDS),
-        "herald": Herald(store.upkeep, channels, clock=time.time, chance=random.random),
+        "herald": Herald(store.upkeep, told_by, clock=time.time, chance=random.random),
     }
 
     def names() -> list[str]:
@@ -289,7 +250,7 @@ async def _wire(
         store,
         sources=sources,
         connections=names,
-        channels=lambda: list(channels),
+        channels=lambda: list(told_by),
         rule_file=lambda: intake.rule_file,
         data=settings.data,
         full=lambda: store.full,
@@ -332,19 +293,10 @@ async def _wire(
         traffic=traffic,
         sources=sources,
         workers=workers,
-        lookups=await _lookups(store, net, patience),
+        lookups=await lookups(store, net, patience),
         intake=intake,
         reload=reload,
     )
-
-
-async def _lookups(store: Store, net: Net, patience: Patience) -> Mapping[str, Callable[[], Awaitable[None]]]:
-    """What looks at pages. Heavy modules are loaded in the child process that reads them."""
-    if patience.looks == "off":
-        await store.stop_waiting()
-        return {}
-    lookup = Lookup(store, PageReader(net), clock=time.time, patience=patience.seconds, retitling=patience.retitling)
-    return {"pages": lookup.run}
 
 
 def _scopes(connections: Sequence[Destination]) -> Mapping[str, Sequence[str]]:
@@ -355,54 +307,6 @@ def _missing(store: Store) -> list[str]:
     if not store.alive:
         return ["nothing can be written to the database any more: see the log, and restart"]
     return ["the disk is full: nothing new is taken until there is room"] if store.full else []
-
-
-def _channels(settings: Settings, rule_file: RuleFile, net: Net) -> dict[str, Channel]:
-    """The ways to tell the owner what is wrong, by their names."""
-    notify, channels = rule_file.notify, dict[str, Channel]()
-    if (token := settings.telegram_token.get_secret_value()) and notify.telegram:
-        api_module = importlib.import_module("bridge.sources.telegram.api")
-        chat = importlib.import_module("bridge.sources.telegram.notices").Chat
-        api = api_module.BotApi(net.trusting(settings.telegram_api), token=token, api=settings.telegram_api)
-        people = sorted(number for number, account in settings.telegram_allow.items() if number > 0 and not account)
-        chats = people if isinstance(notify.telegram, bool) else notify.telegram
-        channels |= {f"telegram {number}": chat(api, number) for number in chats}
-    if url := notify_address(rule_file):
-        post = importlib.import_module("bridge.sources.webhooks.notices").Post
-        channels["webhook"] = post(net.trusting(url), url)
-    return channels
-
-
-def _hubs(settings: Settings, net: Net, store: Store) -> Hubs | None:
-    """They need an address of ours that the internet reaches."""
-    if not settings.public_url:
-        return None
-    return Hubs(store, net, public_url=settings.public_url, key=hook_key(settings), clock=time.time)
-
-
-def _optional_sources(
-    settings: Settings, rule_file: RuleFile, net: Net, store: Store
-) -> tuple[dict[str, Source], dict[str, str]]:
-    """Their modules are heavy, so each is imported only when it is on."""
-    on: dict[str, Source] = {}
-    off: dict[str, str] = {}
-    if token := settings.telegram_token.get_secret_value():
-        telegram = importlib.import_module("bridge.sources.telegram.source")
-        door = net.trusting(settings.telegram_api)
-        on["telegram"] = telegram.Telegram(
-            store,
-            door,
-            token=token,
-            api=settings.telegram_api.rstrip("/"),
-            allow=settings.telegram_allow,
-            clock=time.time,
-            public_url=settings.public_url,
-            answer=settings.telegram_answer,
-            others=tuple(rule_file.destinations),
-        )
-    else:
-        off["telegram"] = "set BRIDGE_TELEGRAM_TOKEN and BRIDGE_TELEGRAM_ALLOW"
-    return on, off
 
 
 def _embedded(reading_list: PocketApi, inner: str) -> Destination:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge import destinations, wiring
+from bridge import destinations, optional
 from bridge.cli import cli
 from bridge.settings import Settings
 
@@ -45,7 +45,7 @@ def test_every_destination_is_documented() -> None:
             assert f"type: {module.name}" in text("docs/rules.md"), module.name
 
 
-@pytest.mark.parametrize("source", sorted(wiring.READERS))
+@pytest.mark.parametrize("source", sorted(optional.READERS))
 def test_every_source_is_named_where_rules_are_explained(source: str) -> None:
     assert f"`{source}`" in text("docs/rules.md")
 

@@ -15,9 +15,10 @@ from starlette.routing import BaseRoute
 
 from bridge.errors import InvalidArrival
 from bridge.link import canonical
+from bridge.optional import READERS, Readers
 from bridge.ports import Arrival, Key, Source
 from bridge.settings import load_settings
-from bridge.wiring import READERS, Bridge, Readers, open_bridge
+from bridge.wiring import Bridge, open_bridge
 
 # What a source's own inbox entry looks like, and the link in it.
 SAMPLES = {
