@@ -4,34 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import random
 import secrets
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import httpx
 from starlette.types import ASGIApp
 
 from bridge import __version__, control
 from bridge.clerk import Clerk
-from bridge.declared import connect, fingerprint, followers, hooks, tested_rules
+from bridge.connections import opened_connections, scopes_of
+from bridge.declared import followers, hooks, tested_rules
 from bridge.desk import Desk
-from bridge.destinations._lists import Lists
 from bridge.intake import Intake
 from bridge.needs import Patience
 from bridge.net import Net
 from bridge.optional import READERS, Readers, channels, hubs, lookups, optional_sources
-from bridge.ports import OWNER, Destination, Source
 from bridge.ports import Reporter as Teller
+from bridge.ports import Source
 from bridge.quarantine import Quarantine
 from bridge.reload import RELOAD_SECONDS, Reload
 from bridge.reporter import Reporter
 from bridge.rulebook import Rulebook
-from bridge.rules import READING, RuleFile
+from bridge.rules import RuleFile
 from bridge.sender import Sender
 from bridge.settings import Settings
 from bridge.sources.feeds.office import Office as FeedOffice
@@ -154,9 +152,8 @@ async def _wire(
     store.report_for(tellers.keys())
     store.keep_back(settings.reserve / 100)
 
-    connections = [_embedded(reading_list, inner), *(connect(rule_file, name, net) for name in rule_file.destinations)]
-    for connection in connections:
-        await _open_gate(store, connection, rule_file)
+    inside = application([reading_list.routes], ready=list)
+    connections = await opened_connections(store, net, rule_file, reading_list=inside, inner=inner)
     await store.clock_was_set_back()
     told_by = channels(settings, rule_file, net)
     store.tell_by(list(told_by))
@@ -206,7 +203,7 @@ async def _wire(
         zone=settings.zone,
         queues=store.upkeep,
         older=lambda: reload.older,
-        scopes=_scopes(connections),
+        scopes=scopes_of(connections),
     )
     named = dict.fromkeys(filter(None, settings.telegram_allow.values()), f"{PREFIX}TELEGRAM_ALLOW")
     users = Users(store.accounts, named)
@@ -240,7 +237,7 @@ async def _wire(
         store.upkeep,
         connections=names,
         clock=time.time,
-        scopes=_scopes(connections),
+        scopes=scopes_of(connections),
     )
     desk.learn(caretaker.commands())
     watch = Watch(
@@ -299,43 +296,7 @@ async def _wire(
     )
 
 
-def _scopes(connections: Sequence[Destination]) -> Mapping[str, Sequence[str]]:
-    return {connection.name: connection.traits.scopes for connection in connections}
-
-
 def _missing(store: Store) -> list[str]:
     if not store.alive:
         return ["nothing can be written to the database any more: see the log, and restart"]
     return ["the disk is full: nothing new is taken until there is room"] if store.full else []
-
-
-def _embedded(reading_list: PocketApi, inner: str) -> Destination:
-    """The embedded list is a Pocket server like any other, reached over ASGI by the same client."""
-    pocket = importlib.import_module("bridge.destinations.pocket")
-    app = application([reading_list.routes], ready=list)
-
-    def of(account: str) -> Destination:
-        options = pocket.Options(
-            base_url="http://reading.list",
-            consumer_key="1-bridge",
-            access_token=f"{inner}/{account}",
-            batch=100,
-            retitles=True,
-        )
-        destination: Destination = pocket.connect(options, name=READING, transport=httpx.ASGITransport(app))
-        return destination
-
-    # Its own limits do not hold for itself.
-    return Lists(READING, replace(of(OWNER).traits, scopes=()), of)
-
-
-async def _open_gate(store: Store, connection: Destination, rule_file: RuleFile) -> None:
-    """Leases of a process that is gone are due again; a new credential opens a gate that was paused."""
-    name = connection.name
-    await store.expire(name, idempotent=connection.traits.add_is_idempotent)
-    gate = await store.gate(name)
-    credential = fingerprint(rule_file, name)
-    if gate.credential == credential:
-        return
-    opened = replace(gate, state="active", because="", not_before=0.0, failures=0, credential=credential)
-    await store.set_gate(opened)

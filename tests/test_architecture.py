@@ -49,7 +49,7 @@ FLOORS: list[list[str]] = [
     ],
     ["bridge.clerk", "bridge.quarantine"],
     ["bridge.declared", "bridge.tokens"],
-    ["bridge.optional", "bridge.reload", "bridge.visits"],
+    ["bridge.connections", "bridge.optional", "bridge.reload", "bridge.visits"],
     ["bridge.wiring"],
     [
         "bridge.checkup",
@@ -69,7 +69,7 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # What stages and plugs must not see of each other: only wiring knows both.
 PLUGS = ("bridge.sources", "bridge.destinations", "bridge.store", "bridge.net", "bridge.pages", "bridge.web")
 STAGES = tuple(FLOORS[FLOOR["bridge.intake"]])
-WIRING = ("bridge.wiring", "bridge.declared", "bridge.optional", "bridge.reload", "bridge.visits")
+WIRING = ("bridge.wiring", "bridge.connections", "bridge.declared", "bridge.optional", "bridge.reload", "bridge.visits")
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -172,7 +172,7 @@ DIALS = {
 LISTENERS = {"bridge.web.server"}
 """Make sockets to listen on. Others may name the type, or make one that is a file, not the network."""
 
-HANDED_A_TRANSPORT = ("bridge.pocket", "bridge.destinations", "bridge.wiring")
+HANDED_A_TRANSPORT = ("bridge.pocket", "bridge.destinations", "bridge.connections")
 """They use httpx, over a transport that net made, or over an application in this process."""
 
 
