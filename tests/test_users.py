@@ -33,13 +33,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def test_a_user_is_made_listed_changed_and_removed(run: Run) -> None:
     assert "ann can sign in" in run("users", "add", "ann", "--password-file", "-", said="correct horse\n").output
     assert "new password" in run("users", "passwd", "ann", said="battery staple\nbattery staple\n").output
-    listed = run("users", "list").output.splitlines()
+    listed = run("users", "list").stdout.splitlines()
     assert [line.split()[0] for line in listed] == ["me", "ann"]
     assert "the owner" in listed[0]
 
     assert run("users", "remove", "ann", said="n\n").exit_code == 1
     assert "is gone" in run("users", "remove", "ann", "--yes").output
-    assert "ann" not in run("users", "list").output
+    assert "ann" not in run("users", "list").stdout
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,7 @@ def test_a_user_is_made_listed_changed_and_removed(run: Run) -> None:
     ],
 )
 def test_what_cannot_be_done_is_a_sentence(run: Run, arguments: tuple[str, ...], said: str, words: str) -> None:
+    run("apps", "add", "1-any")
     asks = arguments[:2] in (("users", "add"), ("users", "passwd"))
     result = run(*arguments, *(["--password-file", "-"] if asks else []), said=said)
 
@@ -85,10 +86,10 @@ def test_a_token_is_shown_once_and_ends_by_its_number(run: Run) -> None:
 
 
 def test_applications_are_added_listed_and_removed(run: Run) -> None:
-    assert run("apps", "list").output == "no application was added\n"
     assert "permissions ad" in run("apps", "add", KEY, "-n", "My app", "-p", "ad").output
     assert "My app" in run("apps", "list").output
     assert "removed" in run("apps", "remove", KEY).output
+    assert run("apps", "list").stdout == "no application was added\n"
 
 
 # -- at work -------------------------------------------------------------------------------------------------------
