@@ -1,14 +1,19 @@
-"""The sender: leases a connection's due deliveries, sends them as one call, settles each by its own outcome."""
+"""The sender: leases a connection's due deliveries, sends them in batches, settles each by its own outcome.
+
+Where a second add changes nothing, the batches of several quick calls are leased together and written down together,
+a *run*; and while one run is out, the next is leased and the one before is settled.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from bridge import budget
@@ -22,6 +27,24 @@ ENOUGH_CALLS = 15
 
 STEP_SECONDS = 1.0
 """A step goes on for so long while there is more: whoever stops the sender waits for the end of one."""
+
+RUN_SECONDS = 0.1
+"""About the time that the calls of a run take together: what is sent by hand meanwhile waits for its end."""
+
+RUN_LINKS = 1000
+"""Most links of a run."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """Batches, each for a call of its own, and the outcomes of what was sent. `took`: seconds of the last call."""
+
+    unsent: deque[Sequence[Delivery]]
+    sent: list[Delivery]
+    outcomes: list[Outcome]
+    size: int
+    took: float = 0.0
+
 
 log = logging.getLogger(__name__)
 
@@ -45,25 +68,31 @@ class Sender:
         self._destination = destination
         self._clock = clock
         self._chance = chance
-        self._calls = 0
-        self._settling = _done()
+        self._took = RUN_SECONDS
+        self._settling = _nothing()
         self.terms = terms(destination, gather=gather)
 
     async def wait(self) -> None:
         await self._outbox.wait_for_deliveries(self.terms)
 
     async def step(self) -> int:
-        """Sends what is due, batch by batch; answers how many deliveries it leased."""
+        """Sends what is due, run by run; answers how many deliveries it leased."""
         until = time.monotonic() + STEP_SECONDS
         leased = await self._look_up()
-        batch = await self._outbox.lease(self.terms)
+        run = self._run(await self._outbox.lease(self.terms))
         try:
-            while batch:
-                leased += len(batch)
-                batch = await self._send(batch, more=time.monotonic() < until)
+            while run.size:
+                leased += run.size
+                run = await self._send(run, more=time.monotonic() < until)
         finally:
             await self._settling
         return leased
+
+    def _run(self, *batches: Sequence[Delivery]) -> _Run:
+        """What the service has already as it is wanted needs no call."""
+        there = [delivery for batch in batches for delivery in batch if not self._is_owed(delivery)]
+        owed = ([delivery for delivery in batch if self._is_owed(delivery)] for batch in batches)
+        return _Run(deque(filter(None, owed)), there, [Delivered("already")] * len(there), sum(map(len, batches)))
 
     async def _look_up(self) -> int:
         """What may or may not have been taken is looked for before it is sent again."""
@@ -72,14 +101,13 @@ class Sender:
         batch, began = await self._outbox.lease_unknown(self.terms), time.monotonic()
         if not batch:
             return 0
-        self._calls += 1
         try:
             found = await self._found(self._destination, batch)
         except DestinationError as error:
             await self._hold_back(batch, error, time.monotonic() - began, looked_up=True)
         else:
             outcomes = [self._looked_up(found.get(one.url)) for one in batch]
-            await self._settle(batch, outcomes, self._call_was(began, gate=opened))
+            await self._settle(batch, outcomes, self._call_was(time.monotonic() - began, gate=opened))
         return len(batch)
 
     async def _found(self, finder: Finder, batch: Sequence[Delivery]) -> Mapping[str, Found]:
@@ -96,64 +124,73 @@ class Sender:
             return Retry("looked up: it is not there", burns=False)
         return Delivered("already", found.remote_id, found.tags if self._destination.traits.can_update_tags else None)
 
-    async def _send(self, batch: Sequence[Delivery], *, more: bool) -> Sequence[Delivery]:
-        """Sends a batch; answers the next one, if there may be `more`."""
-        there = [delivery for delivery in batch if delivery.added and not self._owed(delivery)]
-        if there:
-            await self._settle(there, [Delivered("already")] * len(there), Call(terms=self.terms, number=0))
-        owed = [delivery for delivery in batch if delivery not in there]
-        if not owed:
-            await self._outbox.settle([], call=Call(terms=self.terms))
-            return await self._outbox.lease(self.terms) if more else ()
-        began, ahead = time.monotonic(), self._lease_ahead(more=more)
-        try:
-            outcomes = await self._call(owed)
-        except Refused as error:
-            await self._put_back(await ahead)
-            await self._halve(owed, error)
-        except DestinationError as error:
-            await self._put_back(await ahead)
-            await self._hold_back(owed, error, time.monotonic() - began)
+    async def _send(self, run: _Run, *, more: bool) -> _Run:
+        """Makes the calls of a run; answers the next one, if there may be `more`."""
+        ahead = self._lease_ahead(more=more)
+        error = await self._make_calls(run)
+        following = await ahead
+        if not run.unsent:
+            return await self._settle_meanwhile(run, following, more=more)
+        failed = run.unsent.popleft() if error else ()
+        if run.sent:
+            await self._settle(run.sent, run.outcomes, Call(terms=self.terms, took=run.took))
+        await self._put_back([*run.unsent, *following])
+        if error is not None:
+            await self._failed(failed, error, run.took)
+        return self._run()
+
+    async def _make_calls(self, run: _Run) -> DestinationError | None:
+        """Until one fails, or for so long that the leases of what is left might run out."""
+        until = time.monotonic() + STEP_SECONDS
+        while run.unsent and time.monotonic() < until:
+            began = time.monotonic()
+            try:
+                run.outcomes += await self._call(run.unsent[0])
+            except DestinationError as error:
+                return error
+            finally:
+                run.took = time.monotonic() - began
+            run.sent += run.unsent.popleft()
+        return None
+
+    def _lease_ahead(self, *, more: bool) -> asyncio.Future[Sequence[Sequence[Delivery]]]:
+        """The next run is made ready while this one is out, where a lease that is not used does no harm."""
+        if not more or not self.terms.idempotent:
+            return _nothing()
+        return asyncio.ensure_future(self._outbox.lease_ahead(self.terms, calls_of_a_run(self._took, self.terms.batch)))
+
+    async def _put_back(self, batches: Sequence[Sequence[Delivery]]) -> None:
+        unsent = list(chain.from_iterable(batches))
+        if unsent:
+            await self._settle(unsent, [Retry("not sent yet", burns=False)] * len(unsent), None)
+
+    async def _failed(self, batch: Sequence[Delivery], error: DestinationError, took: float) -> None:
+        if isinstance(error, Refused):
+            await self._halve(batch, error)
         else:
-            call = self._call_was(began, gate=partial(passed, sent=len(owed), most=self.terms.batch))
-            return await self._settle_meanwhile(owed, outcomes, call, await ahead, more=more)
-        return ()
+            await self._hold_back(batch, error, took)
 
-    def _lease_ahead(self, *, more: bool) -> asyncio.Future[Sequence[Delivery]]:
-        """The next batch is made ready while a call is out, where a lease that is not used does no harm."""
-        if more and self.terms.idempotent:
-            return asyncio.ensure_future(self._outbox.lease(self.terms, ahead=True))
-        return _done()
-
-    async def _put_back(self, batch: Sequence[Delivery]) -> None:
-        if batch:
-            await self._settle(batch, [Retry("not sent yet", burns=False)] * len(batch), None)
-
-    async def _settle_meanwhile(
-        self,
-        batch: Sequence[Delivery],
-        outcomes: Sequence[Outcome],
-        call: Call,
-        ahead: Sequence[Delivery],
-        *,
-        more: bool,
-    ) -> Sequence[Delivery]:
-        """Settles a batch, and answers the next one: what was leased ahead is sent while this is written down."""
+    async def _settle_meanwhile(self, run: _Run, ahead: Sequence[Sequence[Delivery]], *, more: bool) -> _Run:
+        """Settles a run, and answers the next one: what was leased ahead is sent while this is written down."""
         await self._settling
-        settling = asyncio.ensure_future(self._settle(batch, outcomes, call))
+        self._took = run.took
+        call = self._call_was(run.took, gate=partial(passed, sent=run.size, most=self.terms.batch))
+        settling = asyncio.ensure_future(self._settle(run.sent, run.outcomes, call))
         if ahead:
             self._settling = settling
-            return ahead
+            return self._run(*ahead)
         if not more:
             await settling
-            return ()
+            return self._run()
         # Both are committed together: the batch costs one fsync.
         _, following = await asyncio.gather(settling, self._outbox.lease(self.terms))
-        return following
+        return self._run(following)
 
-    def _owed(self, delivery: Delivery) -> bool:
-        """Whether the service is still to be told of tags or of a title. A second add would overwrite what a person
-        changed there."""
+    def _is_owed(self, delivery: Delivery) -> bool:
+        """Whether the service is still to be told of the link, of tags or of a title. A second add would overwrite what
+        a person changed there."""
+        if not delivery.added:
+            return True
         traits = self._destination.traits
         return bool(delivery.new_tags and traits.can_update_tags) or bool(
             delivery.new_title and traits.can_update_title
@@ -161,11 +198,11 @@ class Sender:
 
     async def _halve(self, batch: Sequence[Delivery], error: Refused) -> None:
         """A batch that is refused as a whole is halved until the bad link stands alone."""
-        parts, refused, calls, passed = _halves(batch), list[tuple[Delivery, Refused]](), 1, False
+        parts, refused, calls, through = _halves(batch), list[tuple[Delivery, Refused]](), 1, False
         largest = len(batch) // 2 if isinstance(error, TooLarge) else 0
         if len(batch) == 1:
             parts, refused = [], [(batch[0], error)]
-        while parts and (calls < ENOUGH_CALLS or passed):
+        while parts and (calls < ENOUGH_CALLS or through):
             part, calls, began = parts.pop(), calls + 1, time.monotonic()
             try:
                 await self._check_budget()
@@ -182,9 +219,11 @@ class Sender:
                 await self._hold_back(left, failure, time.monotonic() - began)
                 return
             else:
-                passed = True
-                await self._settle(part, outcomes, self._call_was(began, gate=partial(shrunk, largest=largest)))
-        await self._refused(refused, [delivery for part in parts for delivery in part], alone=passed)
+                through = True
+                await self._settle(
+                    part, outcomes, self._call_was(time.monotonic() - began, gate=partial(shrunk, largest=largest))
+                )
+        await self._refused(refused, [delivery for part in parts for delivery in part], alone=through)
 
     async def _check_budget(self) -> None:
         if self.terms.scopes and not await self._outbox.may_call(self.terms):
@@ -192,7 +231,6 @@ class Sender:
 
     async def _call(self, part: Sequence[Delivery]) -> Sequence[Outcome]:
         """One outcome each. A plug's bug is taken for a refusal: the link that brings it up must not block the line."""
-        self._calls += 1
         try:
             outcomes = await self._destination.send(part)
         except DestinationError:
@@ -213,24 +251,23 @@ class Sender:
         gate = await self._outbox.gate(self._destination.name)
         links, (_, error) = [delivery for delivery, _ in refused], refused[0]
         if alone or (len(refused) == 1 and not untried and not gate.failures):
-            await self._settle(links, [Dead(str(error)) for _, error in refused], self._call_was(time.monotonic()))
+            await self._settle(links, [Dead(str(error)) for _, error in refused], self._call_was(0.0))
             return
         everything = Unavailable(f"refuses everything: {error}")
         await self._hold_back(untried, everything, 0.0)
         await self._settle(links, [Retry(str(error)) for _, error in refused], None)
 
-    def _call_was(self, began: float, *, gate: Callable[[Gate], Gate] = lambda gate: gate) -> Call:
-        """The calls since the last settlement, and what was heard of limits."""
-        calls, self._calls = self._calls, 0
+    def _call_was(self, took: float, *, gate: Callable[[Gate], Gate] = lambda gate: gate) -> Call:
+        """What calls brought, and what was heard of limits since this was last asked."""
         headers = self._destination.heard() if isinstance(self._destination, Metered) else ()
         heard = [budget.read(answer, now=self._clock()) for answer in headers]
-        return Call(terms=self.terms, number=calls, heard=heard, took=time.monotonic() - began, gate=gate)
+        return Call(terms=self.terms, heard=heard, took=took, gate=gate)
 
     async def _hold_back(
         self, batch: Sequence[Delivery], error: DestinationError, took: float, *, looked_up: bool = False
     ) -> None:
         """The whole call failed: the links go back unharmed, and the gate says when to come again."""
-        now, call = self._clock(), self._call_was(time.monotonic())
+        now, call = self._clock(), self._call_was(0.0)
         wait = named_wait(error, call.heard)
         until = now + wait if wait is not None and isinstance(error, Throttled) else 0.0
         change = partial(shut, error=error, wait=wait, now=now, chance=self._chance(), sent=len(batch))
@@ -263,11 +300,16 @@ class Sender:
         return settlement(delivery.attempts, outcome, now=now, chance=self._chance())
 
 
-def _done() -> asyncio.Future[Any]:
+def _nothing() -> asyncio.Future[Any]:
     """Nothing is going on: an empty batch that is there already."""
     nothing: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     nothing.set_result(())
     return nothing
+
+
+def calls_of_a_run(took: float, batch: int) -> int:
+    """As many as take about RUN_SECONDS, when one takes so long."""
+    return max(1, min(int(RUN_SECONDS / max(took, 0.001)), RUN_LINKS // batch))
 
 
 def terms(destination: Destination, *, gather: float = 0.0) -> Terms:

@@ -79,11 +79,10 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """What calls of a connection brought beside outcomes: their number, what was heard about limits, and how the
-    gate changes (a pure function). `until`: at a limit, no call before; `took`: seconds."""
+    """What calls of a connection brought beside outcomes: what was heard about limits, and how the gate changes (a pure
+    function). `until`: at a limit, no call before; `took`: seconds, of the last of them."""
 
     terms: Terms
-    number: int = 1
     heard: Sequence[Heard] = ()
     until: float = 0.0
     took: float = 0.0
@@ -91,14 +90,18 @@ class Call:
 
 
 class Outbox(Protocol):
-    async def lease(self, terms: Terms, *, ahead: bool = False) -> Sequence[Delivery]:
+    async def lease(self, terms: Terms) -> Sequence[Delivery]:
         """Due deliveries, what was sent by hand first, then the oldest, leased to the caller for LEASE_SECONDS.
 
         None while the gate is closed, while the batch still gathers, or while it is not the connection's turn to call;
         with deliveries, one call is spent from its budgets. A single one when the service failed last.
         A lease that ran out is due again if an add is idempotent there, and unknown if not.
-        `ahead`: a call is still out; none where a limit is known or the service failed.
         """
+        ...
+
+    async def lease_ahead(self, terms: Terms, calls: int) -> Sequence[Sequence[Delivery]]:
+        """The batches of the next `calls` at most, while another is still out, leased likewise. None where a limit is
+        known, where the service failed last, or where a call was too large: there each call is thought of anew."""
         ...
 
     async def lease_unknown(self, terms: Terms) -> Sequence[Delivery]:

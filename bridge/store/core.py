@@ -243,13 +243,17 @@ class Store:
 
     # -- the outbox ----------------------------------------------------------------------------------------------
 
-    async def lease(self, terms: Terms, *, ahead: bool = False) -> Sequence[Delivery]:
+    async def lease(self, terms: Terms) -> Sequence[Delivery]:
         if not await self._has_room():
             return []  # what is sent must be written down
         now = self._clock()
-        return await self._database.write(
-            lambda tx: leases.lease(tx, terms, ahead=ahead, reserve=self._reserve, now=now)
-        )
+        return await self._database.write(lambda tx: leases.lease(tx, terms, reserve=self._reserve, now=now))
+
+    async def lease_ahead(self, terms: Terms, calls: int) -> Sequence[Sequence[Delivery]]:
+        if not await self._has_room():
+            return []
+        now = self._clock()
+        return await self._database.write(lambda tx: leases.lease_ahead(tx, terms, calls, now=now))
 
     async def lease_unknown(self, terms: Terms) -> Sequence[Delivery]:
         if not await self._has_room():

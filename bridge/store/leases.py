@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from bridge.delivery import LEASE_SECONDS, MOVES, Delivery, Event, Settlement, after, ran_out
 from bridge.ports import Call, Gate, Terms
@@ -42,20 +42,35 @@ _SQL_SETTLE = """
 """
 _SQL_ATTEMPT = "INSERT INTO attempt (delivery, at, seconds, outcome, detail) VALUES {rows}"
 _MOST_ROWS = 500
+_AGE = itemgetter(0)
+
+T = TypeVar("T")
 
 
-def lease(tx: Tx, terms: Terms, *, ahead: bool = False, reserve: float, now: float) -> list[Delivery]:
+def lease(tx: Tx, terms: Terms, *, reserve: float, now: float) -> list[Delivery]:
     """See ports.Outbox.lease. A service that failed is probed with a single delivery."""
     gate = _open(tx, terms, now)
-    if gate is None or (ahead and (gate.failures or budgets.are_known(tx, terms.scopes))):
+    if gate is None:
         return []
     most = 1 if gate.failures else min(terms.batch, gate.batch or terms.batch)
     due, by_hand = _due(tx, terms.connection, most, now)
     if not due or _gathers(due, most, terms, by_hand=by_hand, now=now):
         return []
-    if not ahead and not _is_its_turn(tx, terms, by_hand=by_hand, reserve=reserve, now=now):
+    if not _is_its_turn(tx, terms, by_hand=by_hand, reserve=reserve, now=now):
         return []
-    return _lease(tx, due, Event.LEASED, now)
+    return _lease(tx, sorted(due, key=_AGE), Event.LEASED, now)
+
+
+def lease_ahead(tx: Tx, terms: Terms, calls: int, *, now: float) -> list[Sequence[Delivery]]:
+    """See ports.Outbox.lease_ahead."""
+    gate = _open(tx, terms, now)
+    if gate is None or gate.failures or gate.batch or budgets.are_known(tx, terms.scopes):
+        return []
+    due, by_hand = _due(tx, terms.connection, calls * terms.batch, now)
+    batches = [sorted(part, key=_AGE) for part in _parts(due, terms.batch)]
+    if batches and _gathers(batches[-1], terms.batch, terms, by_hand=by_hand, now=now):
+        batches.pop()
+    return _parts(_lease(tx, list(chain.from_iterable(batches)), Event.LEASED, now), terms.batch)
 
 
 def lease_unknown(tx: Tx, terms: Terms, *, reserve: float, now: float) -> list[Delivery]:
@@ -65,7 +80,7 @@ def lease_unknown(tx: Tx, terms: Terms, *, reserve: float, now: float) -> list[D
     rows = tx.execute(_SQL_UNKNOWN, (terms.connection, now, terms.batch)).fetchall()
     if not rows or not _is_its_turn(tx, terms, by_hand=False, reserve=reserve, now=now):
         return []
-    return _lease(tx, rows, Event.LOOKED_UP, now)
+    return _lease(tx, sorted(rows, key=_AGE), Event.LOOKED_UP, now)
 
 
 def _open(tx: Tx, terms: Terms, now: float) -> Gate | None:
@@ -101,10 +116,16 @@ def _is_its_turn(tx: Tx, terms: Terms, *, by_hand: bool, reserve: float, now: fl
 
 
 def _lease(tx: Tx, rows: Sequence[Sequence[Any]], event: Event, now: float) -> list[Delivery]:
+    if not rows:
+        return []
     sql = _SQL_LEASE.format(state=MOVES[event][1], ids=", ".join("?" * len(rows)))
     token = uuid.uuid4().hex
     tx.execute(sql, (token, now + LEASE_SECONDS, now, *[row[0] for row in rows]))
-    return [_delivery(token, row) for row in sorted(rows, key=itemgetter(0))]
+    return [_delivery(token, row) for row in rows]
+
+
+def _parts(whole: Sequence[T], size: int) -> list[Sequence[T]]:
+    return [whole[start : start + size] for start in range(0, len(whole), size)]
 
 
 def _delivery(token: str, row: Sequence[Any]) -> Delivery:
@@ -150,7 +171,7 @@ def _called(tx: Tx, call: Call, now: float) -> None:
     gate = find_gate(tx, call.terms.connection)
     if (changed := call.gate(gate)) != gate:
         set_gate(tx, changed)
-    if call.terms.scopes and call.number:
+    if call.terms.scopes:
         terms = call.terms
         budgets.answered(tx, terms.connection, terms.scopes, call.heard, until=call.until, now=now)
 
