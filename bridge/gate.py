@@ -34,6 +34,9 @@ class Gate:
     credential: str = ""
     batch: int = 0
 
+    def is_open(self, now: float) -> bool:
+        return self.state != "paused" and self.not_before <= now
+
 
 def opened(gate: Gate) -> Gate:
     """The gate after a call that went through."""

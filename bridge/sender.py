@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -31,8 +31,11 @@ STEP_SECONDS = 1.0
 RUN_SECONDS = 0.1
 """About the time that the calls of a run take together: what is sent by hand meanwhile waits for its end."""
 
-RUN_LINKS = 1000
+RUN_LINKS = 2000
 """Most links of a run."""
+
+RUNS_AHEAD = 2
+"""Runs that are leased while one is out, and that are written down meanwhile: neither side waits for the other."""
 
 
 @dataclass(slots=True)
@@ -50,7 +53,8 @@ log = logging.getLogger(__name__)
 
 
 class Sender:
-    """One connection's line. `clock` is wall time, `chance` a number in [0, 1) for the jitter.
+    """One connection's line. `clock` is wall time, `timer` says how long things take, `chance` is a number in [0, 1)
+    for the jitter.
 
     `gather`: seconds that a link may wait for others to leave with it.
     """
@@ -62,31 +66,35 @@ class Sender:
         *,
         clock: Callable[[], float],
         chance: Callable[[], float],
+        timer: Callable[[], float] = time.monotonic,
         gather: float = 0.0,
     ) -> None:
         self._outbox = outbox
         self._destination = destination
         self._clock = clock
         self._chance = chance
+        self._timer = timer
         self._took = RUN_SECONDS
-        self._settling = _nothing()
+        self._ahead = deque[asyncio.Future[Sequence[Sequence[Delivery]]]]()
+        self._settling = deque[asyncio.Future[None]]()
         self.terms = terms(destination, gather=gather)
 
     async def wait(self) -> None:
         await self._outbox.wait_for_deliveries(self.terms)
 
     async def step(self) -> int:
-        """Sends what is due, run by run; answers how many deliveries it leased."""
-        until = time.monotonic() + STEP_SECONDS
-        leased = await self._look_up()
+        """Sends what is due, run by run; answers how many deliveries it took up."""
+        until = self._timer() + STEP_SECONDS
+        taken = await self._look_up()
         run = self._run(await self._outbox.lease(self.terms))
         try:
             while run.size:
-                leased += run.size
-                run = await self._send(run, more=time.monotonic() < until)
+                taken += run.size
+                run = await self._send(run, more=self._timer() < until)
         finally:
-            await self._settling
-        return leased
+            await self._put_back(())
+            await self._settled(most=0)
+        return taken
 
     def _run(self, *batches: Sequence[Delivery]) -> _Run:
         """What the service has already as it is wanted needs no call."""
@@ -98,16 +106,16 @@ class Sender:
         """What may or may not have been taken is looked for before it is sent again."""
         if not isinstance(self._destination, Finder):
             return 0
-        batch, began = await self._outbox.lease_unknown(self.terms), time.monotonic()
+        batch, began = await self._outbox.lease_unknown(self.terms), self._timer()
         if not batch:
             return 0
         try:
             found = await self._found(self._destination, batch)
         except DestinationError as error:
-            await self._hold_back(batch, error, time.monotonic() - began, looked_up=True)
+            await self._hold_back(batch, error, self._timer() - began, looked_up=True)
         else:
             outcomes = [self._looked_up(found.get(one.url)) for one in batch]
-            await self._settle(batch, outcomes, self._call_was(time.monotonic() - began, gate=opened))
+            await self._settle(batch, outcomes, self._call_was(self._timer() - began, gate=opened))
         return len(batch)
 
     async def _found(self, finder: Finder, batch: Sequence[Delivery]) -> Mapping[str, Found]:
@@ -126,43 +134,51 @@ class Sender:
 
     async def _send(self, run: _Run, *, more: bool) -> _Run:
         """Makes the calls of a run; answers the next one, if there may be `more`."""
-        ahead = self._lease_ahead(more=more)
+        self._lease_ahead(more=more)
         error = await self._make_calls(run)
-        following = await ahead
+        self._took = run.took
         if not run.unsent:
-            return await self._settle_meanwhile(run, following, more=more)
+            return await self._settle_meanwhile(run, more=more)
         failed = run.unsent.popleft() if error else ()
         if run.sent:
             await self._settle(run.sent, run.outcomes, Call(terms=self.terms, took=run.took))
-        await self._put_back([*run.unsent, *following])
+        await self._put_back(run.unsent)
         if error is not None:
             await self._failed(failed, error, run.took)
         return self._run()
 
     async def _make_calls(self, run: _Run) -> DestinationError | None:
         """Until one fails, or for so long that the leases of what is left might run out."""
-        until = time.monotonic() + STEP_SECONDS
-        while run.unsent and time.monotonic() < until:
-            began = time.monotonic()
+        until = self._timer() + STEP_SECONDS
+        while run.unsent and self._timer() < until:
+            began = self._timer()
             try:
                 run.outcomes += await self._call(run.unsent[0])
             except DestinationError as error:
                 return error
             finally:
-                run.took = time.monotonic() - began
+                run.took = self._timer() - began
             run.sent += run.unsent.popleft()
         return None
 
-    def _lease_ahead(self, *, more: bool) -> asyncio.Future[Sequence[Sequence[Delivery]]]:
-        """The next run is made ready while this one is out, where a lease that is not used does no harm."""
-        if not more or not self.terms.idempotent:
-            return _nothing()
-        return asyncio.ensure_future(self._outbox.lease_ahead(self.terms, calls_of_a_run(self._took, self.terms.batch)))
+    def _lease_ahead(self, *, more: bool) -> None:
+        """The next runs are made ready while this one is out, where a lease that is not used does no harm."""
+        while more and self.terms.idempotent and len(self._ahead) < RUNS_AHEAD:
+            calls = calls_of_a_run(self._took, self.terms.batch)
+            self._ahead.append(asyncio.ensure_future(self._outbox.lease_ahead(self.terms, calls)))
 
-    async def _put_back(self, batches: Sequence[Sequence[Delivery]]) -> None:
-        unsent = list(chain.from_iterable(batches))
-        if unsent:
-            await self._settle(unsent, [Retry("not sent yet", burns=False)] * len(unsent), None)
+    async def _leased_ahead(self) -> Sequence[Sequence[Delivery]]:
+        while self._ahead:
+            if batches := await self._ahead.popleft():
+                return batches
+        return ()
+
+    async def _put_back(self, unsent: Iterable[Sequence[Delivery]]) -> None:
+        """With what was leased ahead."""
+        back = list(chain.from_iterable(unsent))
+        while batches := await self._leased_ahead():
+            back += chain.from_iterable(batches)
+        await self._outbox.put_back(back)
 
     async def _failed(self, batch: Sequence[Delivery], error: DestinationError, took: float) -> None:
         if isinstance(error, Refused):
@@ -170,21 +186,22 @@ class Sender:
         else:
             await self._hold_back(batch, error, took)
 
-    async def _settle_meanwhile(self, run: _Run, ahead: Sequence[Sequence[Delivery]], *, more: bool) -> _Run:
+    async def _settle_meanwhile(self, run: _Run, *, more: bool) -> _Run:
         """Settles a run, and answers the next one: what was leased ahead is sent while this is written down."""
-        await self._settling
-        self._took = run.took
         call = self._call_was(run.took, gate=partial(passed, sent=run.size, most=self.terms.batch))
-        settling = asyncio.ensure_future(self._settle(run.sent, run.outcomes, call))
-        if ahead:
-            self._settling = settling
+        self._settling.append(asyncio.ensure_future(self._settle(run.sent, run.outcomes, call)))
+        if ahead := await self._leased_ahead():
+            await self._settled(most=RUNS_AHEAD)
             return self._run(*ahead)
-        if not more:
-            await settling
-            return self._run()
         # Both are committed together: the batch costs one fsync.
-        _, following = await asyncio.gather(settling, self._outbox.lease(self.terms))
-        return self._run(following)
+        following = asyncio.ensure_future(self._outbox.lease(self.terms)) if more else _nothing()
+        await self._settled(most=0)
+        return self._run(await following)
+
+    async def _settled(self, *, most: int) -> None:
+        """Waits until at most so many runs are still being written down."""
+        while len(self._settling) > most:
+            await self._settling.popleft()
 
     def _is_owed(self, delivery: Delivery) -> bool:
         """Whether the service is still to be told of the link, of tags or of a title. A second add would overwrite what
@@ -203,7 +220,7 @@ class Sender:
         if len(batch) == 1:
             parts, refused = [], [(batch[0], error)]
         while parts and (calls < ENOUGH_CALLS or through):
-            part, calls, began = parts.pop(), calls + 1, time.monotonic()
+            part, calls, began = parts.pop(), calls + 1, self._timer()
             try:
                 await self._check_budget()
                 outcomes = await self._call(part)
@@ -216,12 +233,12 @@ class Sender:
             except DestinationError as failure:
                 left = [delivery for unsent in (part, *reversed(parts)) for delivery in unsent]
                 left += [delivery for delivery, _ in refused]
-                await self._hold_back(left, failure, time.monotonic() - began)
+                await self._hold_back(left, failure, self._timer() - began)
                 return
             else:
                 through = True
                 await self._settle(
-                    part, outcomes, self._call_was(time.monotonic() - began, gate=partial(shrunk, largest=largest))
+                    part, outcomes, self._call_was(self._timer() - began, gate=partial(shrunk, largest=largest))
                 )
         await self._refused(refused, [delivery for part in parts for delivery in part], alone=through)
 

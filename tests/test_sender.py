@@ -12,7 +12,7 @@ from bridge.errors import DestinationError, Refused, Throttled, Unauthorized, Un
 from bridge.link import Sighting
 from bridge.ports import OWNER, Arrival, Key, Read, Terms, Traits
 from bridge.rules import Decision
-from bridge.sender import ENOUGH_CALLS, Sender
+from bridge.sender import ENOUGH_CALLS, Sender, calls_of_a_run
 from bridge.store.core import Store
 from tests.conftest import Clock
 
@@ -337,3 +337,125 @@ async def test_a_failure_while_a_refused_batch_is_halved_keeps_its_own_reason_an
     for number in range(4):
         tries = (await passport(store, f"https://example.com/{number}"))["tries"]
         assert [attempt["outcome"] for attempt in tries] == ["pending"], number
+
+
+class Numbered(Scripted):
+    """Answers the calls with these numbers as written; each takes so long by its own timer."""
+
+    def __init__(self, answers: dict[int, DestinationError], *, batch: int = 5, takes: float = 0.01) -> None:
+        super().__init__(batch=batch)
+        self.written, self.takes, self.now = answers, takes, 0.0
+
+    def timer(self) -> float:
+        return self.now
+
+    async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
+        self.calls.append([delivery.url for delivery in batch])
+        self.now += self.takes
+        if error := self.written.get(len(self.calls)):
+            raise error
+        return delivered(batch)
+
+
+def numbered(store: Store, there: Numbered, clock: Clock) -> Sender:
+    return Sender(store, there, clock=clock, chance=lambda: 0.5, timer=there.timer)
+
+
+async def untouched(store: Store, urls: Sequence[str]) -> bool:
+    passports = [await passport(store, url) for url in urls]
+    return all(one["state"] == "pending" and not one["tries"] for one in passports)
+
+
+URLS = [f"https://example.com/{number}" for number in range(100)]
+
+
+async def test_quick_calls_are_leased_together_in_batches_and_in_order(store: Store, clock: Clock) -> None:
+    await want(store, *URLS)
+    together = list[int]()
+
+    class Watched(Store):
+        async def lease_ahead(self, terms: Terms, calls: int) -> Sequence[Sequence[Delivery]]:
+            batches = await super().lease_ahead(terms, calls)
+            together.append(len(batches))
+            return batches
+
+    watched = Watched(store._database, clock)
+    assert await numbered(watched, there := Numbered({}), clock).step() == 100
+    assert [url for call in there.calls for url in call] == URLS
+    assert {len(call) for call in there.calls} == {5}
+    assert together == [1, 1, 10, 7, 0, 0]
+
+
+async def test_a_failure_within_a_run_keeps_what_was_sent_and_leaves_the_rest_as_it_was(
+    store: Store, clock: Clock
+) -> None:
+    await want(store, *URLS)
+    clock.move(60)
+    there = Numbered({6: Unavailable("connection refused")})
+    line = numbered(store, there, clock)
+    await line.step()
+    assert await states(store) == {"delivered": 25, "pending": 75}
+    assert (await passport(store, URLS[27]))["because"] == "connection refused"
+    assert await untouched(store, URLS[30:])
+    clock.move(3600)
+    await line.step()  # the probe
+    await line.step()
+    assert await states(store) == {"delivered": 100}
+    sent = [url for number, call in enumerate(there.calls, 1) for url in call if number != 6]
+    assert sorted(sent) == sorted(URLS)
+    assert sent[25:91] == URLS[30:96]  # in their old places: what failed comes after them
+
+
+async def test_one_bad_link_within_a_run_dies_alone(store: Store, clock: Clock) -> None:
+    await want(store, *URLS)
+    bad = URLS[33]
+
+    class Picky(Numbered):
+        async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
+            outcomes = await super().send(batch)
+            if any(delivery.url == bad for delivery in batch):
+                raise Refused("400: one of these is wrong")
+            return outcomes
+
+    line = numbered(store, there := Picky({}), clock)
+    while await line.step():
+        continue
+    assert await states(store) == {"delivered": 99, "dead": 1}
+    assert sum(bad not in call for call in there.calls) >= 19
+    assert (await passport(store, bad))["state"] == "dead"
+
+
+async def test_a_run_that_becomes_slow_is_broken_off_before_its_leases_run_out(store: Store, clock: Clock) -> None:
+    await want(store, *URLS)
+
+    class Slower(Numbered):
+        async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
+            self.takes = 25.0 if len(self.calls) == 3 else 0.01
+            return await super().send(batch)
+
+    await numbered(store, there := Slower({}), clock).step()
+    # The fourth call took 25 seconds: what was leased with it would have waited for minutes.
+    assert len(there.calls) == 4
+    assert await states(store) == {"delivered": 20, "pending": 80}
+    assert await untouched(store, URLS[20:])
+
+
+async def test_a_limit_that_comes_up_within_a_run_is_obeyed(store: Store, clock: Clock) -> None:
+    await want(store, *URLS)
+    line = numbered(store, Numbered({5: Throttled("too many", retry_after=600)}), clock)
+    await line.step()
+    assert await states(store) == {"delivered": 20, "pending": 80}
+    clock.move(599)
+    assert await line.step() == 0
+    clock.move(2)
+    while await line.step():
+        continue
+    assert await states(store) == {"delivered": 100}
+
+
+@pytest.mark.parametrize(
+    ("took", "batch", "calls"),
+    [(0.002, 100, 20), (0.002, 30, 50), (0.03, 30, 3), (2.0, 30, 1), (0.0, 1, 100), (9.9, 5000, 1)],
+)
+def test_a_run_is_as_long_as_calls_are_quick(took: float, batch: int, calls: int) -> None:
+    assert calls_of_a_run(took, batch) == calls

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from bridge.delivery import State
 from bridge.rules import Keep
 
-WAITING = ("pending", "leased", "held", "unknown")
+WAITING: tuple[State, ...] = ("pending", "leased", "held", "unknown")
 """States of a delivery that is not over."""
 
 

@@ -104,6 +104,10 @@ class Outbox(Protocol):
         known, where the service failed last, or where a call was too large: there each call is thought of anew."""
         ...
 
+    async def put_back(self, deliveries: Sequence[Delivery]) -> None:
+        """What was leased and not sent is due as it was, in its old place; no attempt was made."""
+        ...
+
     async def lease_unknown(self, terms: Terms) -> Sequence[Delivery]:
         """Unknown deliveries whose time to be looked up has come, leased likewise; one call is spent."""
         ...

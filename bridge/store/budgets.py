@@ -36,7 +36,7 @@ def take(tx: Tx, connection: str, found: Turn) -> None:
 
 def are_known(tx: Tx, scopes: Sequence[str]) -> bool:
     """Whether anything is known of a limit: until then calls go as they come."""
-    return _says_something(*_find(tx, scopes))
+    return _says_something(*_kept_of(tx, scopes).values())
 
 
 def may_call(tx: Tx, scopes: Sequence[str], *, now: float) -> bool:
@@ -53,6 +53,8 @@ def answered(
 ) -> None:
     """What the answers of some calls said. `until`: no call before, where the last of them met a limit."""
     tx.execute("DELETE FROM turn WHERE connection = ? AND at <= ?", (connection, now))
+    if until <= now and not any(said.said for said in heard):
+        return
     known = _find(tx, scopes)
     budgets = [pure.at(one, now) for one in known]
     for number, one in enumerate(budgets):
@@ -89,13 +91,21 @@ def _says_something(*budgets: Budget) -> bool:
 
 
 def _find(tx: Tx, scopes: Sequence[str]) -> list[Budget]:
-    among = f"WHERE scope IN ({', '.join('?' * len(scopes))})"
-    rows = tx.execute(f"SELECT {', '.join(_COLUMNS)} FROM budget {among}", scopes).fetchall()
-    found = {row[0]: Budget(*row) for row in rows}
+    found = _kept_of(tx, scopes)
     promised: dict[str, list[float]] = {scope: [] for scope in scopes}
-    for scope, moment in tx.execute(f"SELECT scope, at FROM turn {among}", scopes).fetchall():
+    for scope, moment in tx.execute(f"SELECT scope, at FROM turn WHERE {_among(scopes)}", scopes).fetchall():
         promised[scope].append(moment)
     return [replace(found.get(scope) or Budget(scope), promised=tuple(promised[scope])) for scope in scopes]
+
+
+def _kept_of(tx: Tx, scopes: Sequence[str]) -> dict[str, Budget]:
+    """As they are kept, without what is promised of them."""
+    rows = tx.execute(f"SELECT {', '.join(_COLUMNS)} FROM budget WHERE {_among(scopes)}", scopes).fetchall()
+    return {row[0]: Budget(*row) for row in rows}
+
+
+def _among(scopes: Sequence[str]) -> str:
+    return f"scope IN ({', '.join('?' * len(scopes))})"
 
 
 def _kept(tx: Tx, connection: str) -> float | None:

@@ -255,6 +255,11 @@ class Store:
         now = self._clock()
         return await self._database.write(lambda tx: leases.lease_ahead(tx, terms, calls, now=now))
 
+    async def put_back(self, deliveries: Sequence[Delivery]) -> None:
+        if deliveries:
+            now = self._clock()
+            await self._database.write(lambda tx: leases.put_back(tx, deliveries, now=now))
+
     async def lease_unknown(self, terms: Terms) -> Sequence[Delivery]:
         if not await self._has_room():
             return []

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, TypeVar
 
-from bridge.delivery import LEASE_SECONDS, MOVES, Delivery, Event, Settlement, after, ran_out
+from bridge.delivery import LEASE_SECONDS, MOVES, Delivery, Event, Settlement, State, after, ran_out
 from bridge.ports import Call, Gate, Terms
 from bridge.store import budgets
 from bridge.store.outbox import HAND_LANE, LANES, concerned, json_of
@@ -23,11 +24,18 @@ _SQL_LEASE = """
     UPDATE delivery SET state = '{state}', lease = ?, due = ?, changed = ?, sent_revision = revision
     WHERE id IN ({ids})
 """
+_SQL_PUT_BACK = f"""
+    UPDATE delivery SET state = '{MOVES[Event.PUT_OFF][1]}', lease = '', changed = ?,
+        due = CASE WHEN at < ? THEN at ELSE ? END
+    WHERE id = ? AND lease = ?
+"""
 # One look at the index for each lane: what is due later is not walked over.
 _SQL_DUE = f"""
     SELECT {_COLUMNS} FROM delivery WHERE connection = ? AND {concerned(Event.LEASED)} AND lane = ? AND due <= ?
     ORDER BY due, id LIMIT ?
 """
+# All rows in one: a row at a time hands the interpreter over for each, to a thread that is busy sending.
+_SQL_ALL_DUE = f"SELECT json_group_array(json_array({_COLUMNS})) FROM ({_SQL_DUE})"
 _SQL_UNKNOWN = f"""
     SELECT {_COLUMNS} FROM delivery WHERE connection = ? AND {concerned(Event.LOOKED_UP)} AND due <= ?
     ORDER BY due, id LIMIT ?
@@ -35,16 +43,27 @@ _SQL_UNKNOWN = f"""
 # One statement for many rows: each statement of a writer hands the interpreter to whoever else wants it, twice.
 _SQL_SETTLE = """
     UPDATE delivery SET state = s.column2, because = s.column3, attempts = s.column4, due = s.column5,
-        changed = s.column6, lease = '', remote_id = s.column7, added = s.column8, sent_tags = s.column9,
+        changed = s.column6, lease = '', remote_id = s.column7, added = coalesce(s.column8, added),
+        sent_tags = coalesce(s.column9, sent_tags),
         title = CASE WHEN s.column10 <> '' THEN s.column10 ELSE title END,
         new_title = CASE WHEN new_title = s.column10 THEN '' ELSE new_title END
     FROM (VALUES {rows}) AS s WHERE delivery.id = s.column1
 """
-_SQL_ATTEMPT = "INSERT INTO attempt (delivery, at, seconds, outcome, detail) VALUES {rows}"
-_MOST_ROWS = 500
-_AGE = itemgetter(0)
+# What nearly everything comes to: the service has all of it that was wanted when it was leased, and still is.
+_SQL_DELIVER = f"""
+    UPDATE delivery SET state = '{MOVES[Event.DELIVERED][1]}', because = ?, attempts = ?, due = ?, changed = ?,
+        lease = '', remote_id = CASE WHEN s.column2 <> '' THEN s.column2 ELSE remote_id END,
+        added = 1, sent_tags = tags, title = CASE WHEN new_title <> '' THEN new_title ELSE title END, new_title = ''
+    FROM (VALUES {{rows}}) AS s WHERE delivery.id = s.column1
+"""
+_SQL_ATTEMPT = """
+    INSERT INTO attempt (delivery, at, seconds, outcome, detail) SELECT s.column1, ?, ?, ?, ? FROM (VALUES {rows}) AS s
+"""
+_MOST_ROWS = 1000
+_NUMBER = itemgetter(0)
 
 T = TypeVar("T")
+_Groups = defaultdict[tuple[object, ...], list[tuple[object, ...]]]
 
 
 def lease(tx: Tx, terms: Terms, *, reserve: float, now: float) -> list[Delivery]:
@@ -58,16 +77,16 @@ def lease(tx: Tx, terms: Terms, *, reserve: float, now: float) -> list[Delivery]
         return []
     if not _is_its_turn(tx, terms, by_hand=by_hand, reserve=reserve, now=now):
         return []
-    return _lease(tx, sorted(due, key=_AGE), Event.LEASED, now)
+    return _lease(tx, sorted(due, key=_NUMBER), Event.LEASED, now)
 
 
 def lease_ahead(tx: Tx, terms: Terms, calls: int, *, now: float) -> list[Sequence[Delivery]]:
     """See ports.Outbox.lease_ahead."""
-    gate = _open(tx, terms, now)
-    if gate is None or gate.failures or gate.batch or budgets.are_known(tx, terms.scopes):
+    gate = find_gate(tx, terms.connection)
+    if not gate.is_open(now) or gate.failures or gate.batch or budgets.are_known(tx, terms.scopes):
         return []
     due, by_hand = _due(tx, terms.connection, calls * terms.batch, now)
-    batches = [sorted(part, key=_AGE) for part in _parts(due, terms.batch)]
+    batches = [sorted(part, key=_NUMBER) for part in _parts(due, terms.batch)]
     if batches and _gathers(batches[-1], terms.batch, terms, by_hand=by_hand, now=now):
         batches.pop()
     return _parts(_lease(tx, list(chain.from_iterable(batches)), Event.LEASED, now), terms.batch)
@@ -80,13 +99,18 @@ def lease_unknown(tx: Tx, terms: Terms, *, reserve: float, now: float) -> list[D
     rows = tx.execute(_SQL_UNKNOWN, (terms.connection, now, terms.batch)).fetchall()
     if not rows or not _is_its_turn(tx, terms, by_hand=False, reserve=reserve, now=now):
         return []
-    return _lease(tx, sorted(rows, key=_AGE), Event.LOOKED_UP, now)
+    return _lease(tx, sorted(rows, key=_NUMBER), Event.LOOKED_UP, now)
+
+
+def put_back(tx: Tx, deliveries: Sequence[Delivery], *, now: float) -> None:
+    """See ports.Outbox.put_back."""
+    tx.executemany(_SQL_PUT_BACK, [(now, now, now, delivery.id, delivery.lease) for delivery in deliveries])
 
 
 def _open(tx: Tx, terms: Terms, now: float) -> Gate | None:
     expire(tx, terms.connection, idempotent=terms.idempotent, before=now, now=now)
     gate = find_gate(tx, terms.connection)
-    return None if gate.state == "paused" or gate.not_before > now else gate
+    return gate if gate.is_open(now) else None
 
 
 def _due(tx: Tx, connection: str, most: int, now: float) -> tuple[list[Sequence[Any]], bool]:
@@ -95,7 +119,8 @@ def _due(tx: Tx, connection: str, most: int, now: float) -> tuple[list[Sequence[
     by_hand = False
     for lane in LANES:
         if len(due) < most:
-            due += tx.execute(_SQL_DUE, (connection, lane, now, most - len(due))).fetchall()
+            [found] = tx.execute(_SQL_ALL_DUE, (connection, lane, now, most - len(due))).fetchone()
+            due += json.loads(found)
         by_hand = by_hand or (lane == HAND_LANE and bool(due))
     return due, by_hand
 
@@ -118,7 +143,7 @@ def _is_its_turn(tx: Tx, terms: Terms, *, by_hand: bool, reserve: float, now: fl
 def _lease(tx: Tx, rows: Sequence[Sequence[Any]], event: Event, now: float) -> list[Delivery]:
     if not rows:
         return []
-    sql = _SQL_LEASE.format(state=MOVES[event][1], ids=", ".join("?" * len(rows)))
+    sql = _SQL_LEASE.format(state=MOVES[event][1], ids=_marks(rows))
     token = uuid.uuid4().hex
     tx.execute(sql, (token, now + LEASE_SECONDS, now, *[row[0] for row in rows]))
     return [_delivery(token, row) for row in rows]
@@ -150,21 +175,28 @@ def settle(tx: Tx, settled: Sequence[tuple[Delivery, Settlement]], *, call: Call
     """See ports.Outbox.settle."""
     if call is not None:
         _called(tx, call, now)
-    standing = _held(tx, [delivery for delivery, _ in settled])
-    rows, attempts, took = [], [], call.took if call else 0.0
+    deliveries = [delivery for delivery, _ in settled]
+    changed = {} if _stand(tx, deliveries) else _changed(tx, deliveries)
+    plain, tried, rows = _Groups(list), _Groups(list), list[tuple[object, ...]]()
     for delivery, settlement in settled:
-        held = standing.get(delivery.id)
-        if held is None:
-            continue  # its account was erased meanwhile
-        outcome = "late"
-        if held.lease == delivery.lease:
-            outcome, row = _settled(delivery, settlement, held, now)
+        how, state = changed.get(delivery.id, ""), "delivered"
+        if how == "erased":
+            continue
+        if how == "late":
+            state = how
+        elif how == "" and settlement.event is Event.DELIVERED and settlement.tags is None:
+            plain[settlement.because, settlement.attempts].append((delivery.id, settlement.remote_id))
+        else:
+            state, row = _settled(delivery, settlement, now, outgrown=how == "outgrown")
             rows.append(row)
-        attempts.append((delivery.id, now, took, outcome, settlement.because))
+        tried[state, settlement.because].append((delivery.id,))
+    for because_and_attempts, parts in plain.items():
+        _write(tx, _SQL_DELIVER, parts, *because_and_attempts, now, now)
     _write(tx, _SQL_SETTLE, rows)
-    _write(tx, _SQL_ATTEMPT, attempts)
-    _tell_again(tx, {held.link for held in standing.values()}, now)
-    return len(rows)
+    for how_and_why, parts in tried.items():
+        _write(tx, _SQL_ATTEMPT, parts, now, call.took if call else 0.0, *how_and_why)
+    _tell_again(tx, deliveries, now)
+    return len(rows) + sum(map(len, plain.values()))
 
 
 def _called(tx: Tx, call: Call, now: float) -> None:
@@ -176,46 +208,53 @@ def _called(tx: Tx, call: Call, now: float) -> None:
         budgets.answered(tx, terms.connection, terms.scopes, call.heard, until=call.until, now=now)
 
 
-class _Standing(NamedTuple):
-    """How a delivery stands while it is out. `outgrown`: more is wanted by now than was sent."""
-
-    id: int
-    lease: str
-    link: int
-    outgrown: int
-    added: int
-    sent_tags: str
-    remote_id: str
+def _stand(tx: Tx, deliveries: Sequence[Delivery]) -> bool:
+    """Whether all are as they were leased, which they nearly always are: told at once, without reading one by one."""
+    tokens = {delivery.lease for delivery in deliveries}
+    if len(tokens) != 1:
+        return not tokens
+    sql = f"SELECT count(*) FROM delivery WHERE id IN ({_marks(deliveries)}) AND lease = ? AND revision = sent_revision"
+    standing: int = tx.execute(sql, (*map(_NUMBER, deliveries), *tokens)).fetchone()[0]
+    return standing == len(deliveries)
 
 
-def _held(tx: Tx, deliveries: Sequence[Delivery]) -> dict[int, _Standing]:
-    marks = ", ".join("?" * len(deliveries))
-    sql = (
-        "SELECT id, lease, link, revision > sent_revision, added, sent_tags, remote_id FROM delivery"
-        f" WHERE id IN ({marks})"
-    )
-    rows = tx.execute(sql, tuple(delivery.id for delivery in deliveries)).fetchall() if deliveries else []
-    return {row[0]: _Standing._make(row) for row in rows}
+def _changed(tx: Tx, deliveries: Sequence[Delivery]) -> Mapping[int, Literal["", "late", "outgrown", "erased"]]:
+    """What became of deliveries while they were out: their lease was lost, more is wanted by now than was sent, or
+    their account is gone; "" for nothing."""
+    sql = f"SELECT id, lease, revision > sent_revision FROM delivery WHERE id IN ({_marks(deliveries)})"
+    standing = {row[0]: row[1:] for row in tx.execute(sql, tuple(map(_NUMBER, deliveries))).fetchall()}
+    changed: dict[int, Literal["", "late", "outgrown", "erased"]] = {}
+    for delivery in deliveries:
+        lease, outgrown = standing.get(delivery.id, (None, 0))
+        late: Literal["late", "erased"] = "erased" if lease is None else "late"
+        changed[delivery.id] = late if lease != delivery.lease else "outgrown" if outgrown else ""
+    return changed
 
 
-def _settled(delivery: Delivery, settlement: Settlement, held: _Standing, now: float) -> tuple[str, tuple[object, ...]]:
+def _settled(
+    delivery: Delivery, settlement: Settlement, now: float, *, outgrown: bool
+) -> tuple[State, tuple[object, ...]]:
     """The new state, and its row of SQL_SETTLE."""
-    _, _, _, outgrown, added, sent_tags, remote_id = held
-    event = settlement.event
+    event, told = settlement.event, ""
+    added, sent_tags = None, None
     if event == Event.DELIVERED:
         tags = delivery.tags if settlement.tags is None else settlement.tags
-        owed = bool(outgrown) or (tags is not delivery.tags and not set(delivery.tags) <= set(tags))
-        added, sent_tags, event = 1, _written(tags), Event.OUTGROWN if owed else event
-    told = delivery.new_title if settlement.event == Event.DELIVERED else ""
+        owed = outgrown or (tags is not delivery.tags and not set(delivery.tags) <= set(tags))
+        added, sent_tags, told = 1, _written(tags), delivery.new_title
+        event = Event.OUTGROWN if owed else event
     state = after("leased", event)
     values = (state, settlement.because, settlement.attempts, settlement.due or now, now)
-    return state, (delivery.id, *values, settlement.remote_id or remote_id, added, sent_tags, told)
+    return state, (delivery.id, *values, settlement.remote_id or delivery.remote_id, added, sent_tags, told)
 
 
-def _write(tx: Tx, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
-    for start in range(0, len(rows), _MOST_ROWS):
-        part = rows[start : start + _MOST_ROWS]
-        tx.execute(_for_rows(sql, len(part), len(part[0])), tuple(chain.from_iterable(part)))
+def _marks(values: Sequence[Any]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _write(tx: Tx, sql: str, rows: Sequence[tuple[object, ...]], *same: object) -> None:
+    """`same`: the parameters that are the same for all rows."""
+    for part in _parts(rows, _MOST_ROWS):
+        tx.execute(_for_rows(sql, len(part), len(part[0])), (*same, *chain.from_iterable(part)))
 
 
 @lru_cache(maxsize=64)
@@ -223,13 +262,16 @@ def _for_rows(sql: str, number: int, columns: int) -> str:
     return sql.format(rows=", ".join([f"({', '.join('?' * columns)})"] * number))
 
 
-def _tell_again(tx: Tx, links: set[int], now: float) -> None:
+def _tell_again(tx: Tx, deliveries: Sequence[Delivery], now: float) -> None:
     """Whoever sent these links is told again."""
-    if not links or tx.execute("SELECT 1 FROM report LIMIT 1").fetchone() is None:
+    if not deliveries or tx.execute("SELECT 1 FROM report LIMIT 1").fetchone() is None:
         return
-    marks = ", ".join("?" * len(links))
-    sql = f"UPDATE report SET due = ? WHERE arrival IN (SELECT arrival FROM sighting WHERE link IN ({marks}))"
-    tx.execute(sql, (now, *links))
+    sql = (
+        "UPDATE report SET due = ? WHERE arrival IN"
+        " (SELECT s.arrival FROM sighting s JOIN delivery d ON d.link = s.link"
+        f" WHERE d.id IN ({_marks(deliveries)}))"
+    )
+    tx.execute(sql, (now, *map(_NUMBER, deliveries)))
 
 
 def next_due(tx: Tx, terms: Terms, *, reserve: float, now: float) -> float | None:

@@ -24,11 +24,19 @@ _ENDED = ("dead", "cancelled")
 _BY_HAND = ("cli", "hook", "pocket", "save", "telegram")
 
 
+STOPPED = "state IN ('held', 'unknown', 'dead')"
+"""The condition of the index of what does not go on by itself."""
+
+
 def concerned(event: Event) -> str:
     """The condition that a delivery is in a state the event concerns."""
-    states = MOVES[event][0]
-    # A single state is written so that the partial indexes of that state are used.
-    return f"state = '{states[0]}'" if len(states) == 1 else f"state IN {states}"
+    return within(*MOVES[event][0])
+
+
+def within(*states: State) -> str:
+    """The condition that a delivery is in one of these states, written so that the partial indexes are used."""
+    condition = f"state = '{states[0]}'" if len(states) == 1 else f"state IN {states}"
+    return f"{STOPPED} AND {condition}" if {"held", "unknown", "dead"}.issuperset(states) else condition
 
 
 # What a rule holds or delays goes as soon as another sighting is neither held nor delayed as long.

@@ -6,7 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from bridge.delivery import State
 from bridge.ports.keeping import WAITING, Line
+from bridge.store.outbox import STOPPED, within
 from bridge.store.sqlite import Tx
 
 MOST_AT_ONCE = 500
@@ -14,12 +16,19 @@ RECENT = 3600.0
 RECENT_ATTEMPTS = 5000
 
 _NAMES = ("id", "connection", "state", "url", "title", "due", "because", "attempts", "changed")
-_OVER = ("dead", "unknown")
+_OVER: tuple[State, ...] = ("dead", "unknown")
+_ALL = (*WAITING, "dead")
 
 _SQL_RECENT = """
     SELECT d.connection, count(*), min(a.at) FROM attempt a JOIN delivery d ON d.id = a.delivery
     WHERE a.id > (SELECT coalesce(max(id), 0) FROM attempt) - ? AND a.at > ? AND a.outcome = 'delivered'
     GROUP BY d.connection
+"""
+# Each part walks over an index of its own: what is delivered is not looked at.
+_SQL_COUNTS = f"""
+    SELECT connection, 'pending', count(*) FROM delivery WHERE state = 'pending' GROUP BY connection
+    UNION ALL SELECT connection, 'leased', count(*) FROM delivery WHERE state = 'leased' GROUP BY connection
+    UNION ALL SELECT connection, state, count(*) FROM delivery WHERE {STOPPED} GROUP BY connection, state
 """
 # Its state there, what it was sent and its attempts begin anew; what is wanted of it goes along.
 _SQL_COPY = """
@@ -34,10 +43,7 @@ _SQL_COPY = """
 def lines(tx: Tx, now: float) -> list[Line]:
     """See operations.Queues.lines."""
     states: dict[str, dict[str, int]] = {}
-    for connection, state, number in tx.execute(
-        "SELECT connection, state, count(*) FROM delivery WHERE state NOT IN ('delivered', 'cancelled')"
-        " GROUP BY connection, state"
-    ).fetchall():
+    for connection, state, number in tx.execute(_SQL_COUNTS).fetchall():
         states.setdefault(connection, {})[state] = number
     recent = {
         connection: (number, now - first)
@@ -72,13 +78,13 @@ def dead(tx: Tx, connection: str, limit: int) -> list[dict[str, Any]]:
     return _listed(tx, _OVER, connection, limit, "changed DESC, id DESC")
 
 
-def _listed(tx: Tx, states: Sequence[str], connection: str, limit: int, order: str) -> list[dict[str, Any]]:
-    marks = ",".join("?" * len(states))
-    sql = (
-        f"SELECT {', '.join(_NAMES)} FROM delivery WHERE state IN ({marks}) AND state NOT IN ('delivered', 'cancelled')"
-        f" AND (? = '' OR connection = ?) ORDER BY {order} LIMIT ?"
+def _listed(tx: Tx, states: Sequence[State], connection: str, limit: int, order: str) -> list[dict[str, Any]]:
+    parts = " UNION ALL ".join(
+        f"SELECT {', '.join(_NAMES)} FROM delivery WHERE {within(state)} AND (? = '' OR connection = ?)"
+        for state in states
     )
-    rows = tx.execute(sql, (*states, connection, connection, limit)).fetchall()
+    sql = f"SELECT * FROM ({parts}) ORDER BY {order} LIMIT ?"
+    rows = tx.execute(sql, (*[connection] * (2 * len(states)), limit)).fetchall()
     return [dict(zip(_NAMES, row, strict=True)) for row in rows]
 
 
@@ -94,29 +100,26 @@ def again(tx: Tx, numbers: Sequence[int], now: float) -> list[str]:
 
 def give_up(tx: Tx, connection: str, numbers: Sequence[int], now: float, *, all_states: bool) -> int:
     """See operations.Queues.give_up; at most MOST_AT_ONCE of a connection."""
-    states = "('pending', 'held', 'unknown', 'dead', 'leased')" if all_states else "('pending', 'held', 'unknown')"
+    states = _ALL if all_states else ("pending", "held", "unknown")
     numbers = numbers or _at(tx, connection, states)
     sql = (
         "UPDATE delivery SET state = 'cancelled', because = 'given up by hand', lease = '', changed = ?"
-        f" WHERE id = ? AND (state = 'dead' OR state IN {states}) RETURNING link"
+        f" WHERE id = ? AND (state = 'dead' OR {within(*states)}) RETURNING link"
     )
     links = [row[0] for number in numbers if (row := tx.execute(sql, (now, number)).fetchone())]
     _tell(tx, links, now)
     return len(links)
 
 
-def _at(tx: Tx, connection: str, states: str) -> list[int]:
-    sql = (
-        f"SELECT id FROM delivery WHERE connection = ? AND state IN {states}"
-        " AND state NOT IN ('delivered', 'cancelled') LIMIT ?"
-    )
-    return [row[0] for row in tx.execute(sql, (connection, MOST_AT_ONCE)).fetchall()]
+def _at(tx: Tx, connection: str, states: Sequence[State]) -> list[int]:
+    parts = (f"SELECT id FROM delivery WHERE connection = ? AND {within(state)}" for state in states)
+    rows = tx.execute(f"{' UNION ALL '.join(parts)} LIMIT ?", (*[connection] * len(states), MOST_AT_ONCE)).fetchall()
+    return [row[0] for row in rows]
 
 
 def move(tx: Tx, connection: str, to: str, now: float, *, all_states: bool) -> int:
     """See operations.Queues.move; at most MOST_AT_ONCE."""
-    states = "('pending', 'held', 'unknown', 'dead', 'leased')" if all_states else "('pending', 'held')"
-    numbers = _at(tx, connection, states)
+    numbers = _at(tx, connection, _ALL if all_states else ("pending", "held"))
     links = [_move(tx, number, to, now) for number in numbers]
     _tell(tx, links, now)
     return len(links)

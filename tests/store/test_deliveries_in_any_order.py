@@ -7,8 +7,9 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -146,9 +147,20 @@ class Sending(RuleBasedStateMachine):
 
     @rule(connection=CONNECTIONS)
     def lease(self, connection: str) -> None:
+        self._check_leased(connection, lambda: [self.do(self.store.lease(TERMS[connection]))])
+
+    @rule(calls=st.integers(1, 3))
+    def lease_ahead(self, calls: int) -> None:
+        batches = self._check_leased("same", lambda: self.do(self.store.lease_ahead(TERMS["same"], calls)))
+        assert len(batches) <= calls
+        assert all(0 < len(batch) <= TERMS["same"].batch for batch in batches)
+
+    def _check_leased(
+        self, connection: str, lease: Callable[[], Sequence[Sequence[Delivery]]]
+    ) -> Sequence[Sequence[Delivery]]:
         before, terms = self.rows(), TERMS[connection]
-        batch = self.do(self.store.lease(terms))
-        for delivery in batch:
+        batches = lease()
+        for delivery in chain.from_iterable(batches):
             was = before[delivery.id]
             free = was.state == "pending" and was.due <= self.clock()
             ran_out = was.state == "leased" and was.due <= self.clock() and (terms.idempotent or was.added)
@@ -158,8 +170,8 @@ class Sending(RuleBasedStateMachine):
         harmless = terms.idempotent or any(row.added for row in before.values())
         ran_out_as = (Event.INTERRUPTED, Event.LOST) if harmless else (Event.LOST,)
         self.check_moves(before, moved(Event.LEASED, *ran_out_as))
-        if batch:
-            self.out.append((connection, batch))
+        self.out += [(connection, batch) for batch in batches if batch]
+        return batches
 
     @rule()
     def look_up(self) -> None:
@@ -169,12 +181,34 @@ class Sending(RuleBasedStateMachine):
         if batch:
             self.out.append(("other", batch))
 
-    @rule(which=st.integers(0, 20), outcomes=st.lists(st.sampled_from(OUTCOMES), min_size=2, max_size=2))
-    def answer(self, which: int, outcomes: list[Outcome]) -> None:
-        """A worker comes back with its outcomes, in time or long after its lease."""
+    @rule(which=st.integers(0, 20))
+    def put_back(self, which: int) -> None:
+        if not self.out:
+            return
+        _, batch = self.out.pop(which % len(self.out))
+        before = self.rows()
+        self.do(self.store.put_back(batch))
+        after = self.rows()
+        for one in batch:
+            held = before[one.id].lease == one.lease
+            assert held or after[one.id] == before[one.id], "a lost lease was put back"
+            assert not held or (after[one.id].state == "pending" and after[one.id].due <= self.clock())
+        self.check_moves(before, moved(Event.PUT_OFF))
+
+    @rule(
+        which=st.integers(0, 20),
+        outcomes=st.lists(st.sampled_from(OUTCOMES), min_size=4, max_size=4),
+        two=st.booleans(),
+    )
+    def answer(self, which: int, outcomes: list[Outcome], two: bool = False) -> None:
+        """A worker comes back with its outcomes, of one call or of two, in time or long after its lease."""
         if not self.out:
             return
         connection, batch = self.out.pop(which % len(self.out))
+        another = [one for one in self.out if one[0] == connection]
+        if two and another and not {one.id for one in batch} & {one.id for one in another[0][1]}:
+            self.out.remove(another[0])
+            batch = [*batch, *another[0][1]]
         before = self.rows()
         settled = [
             (one, self._settlement(connection, one, outcome)) for one, outcome in zip(batch, outcomes, strict=False)
