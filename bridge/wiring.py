@@ -10,13 +10,12 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.types import ASGIApp
 
 from bridge import __version__, control
 from bridge.clerk import Clerk
-from bridge.connections import opened_connections, scopes_of
+from bridge.connections import opened_connections
 from bridge.declared import followers, hooks, tested_rules
 from bridge.desk import Desk
 from bridge.intake import Intake
@@ -26,27 +25,23 @@ from bridge.optional import READERS, Readers, channels, hubs, lookups, optional_
 from bridge.ports import Reporter as Teller
 from bridge.ports import Source
 from bridge.quarantine import Quarantine
+from bridge.reception import Opened, reception
 from bridge.reload import RELOAD_SECONDS, Reload
 from bridge.reporter import Reporter
-from bridge.rulebook import Rulebook
 from bridge.rules import RuleFile
 from bridge.sender import Sender
 from bridge.settings import Settings
-from bridge.sources.feeds.office import Office as FeedOffice
 from bridge.sources.feeds.source import Feeds, Registry
 from bridge.sources.pocket_api.source import PocketApi
-from bridge.sources.webhooks.source import Office, Webhooks, commands
+from bridge.sources.webhooks.source import Webhooks
 from bridge.store.core import Store
 from bridge.supervisor import Periodic, Supervisor, Worker
 from bridge.tokens import hook_key, owner_token
-from bridge.transfer import Transfer
 from bridge.upkeep import metrics
-from bridge.upkeep.caretaker import Caretaker
 from bridge.upkeep.herald import Herald
 from bridge.upkeep.timekeeper import CLOCK_SECONDS, Timekeeper
-from bridge.upkeep.watch import WATCH_SECONDS, Watch
+from bridge.upkeep.watch import WATCH_SECONDS
 from bridge.users import Users
-from bridge.variables import PREFIX
 from bridge.web import measures
 from bridge.web.limits import Traffic
 from bridge.web.server import application
@@ -189,72 +184,19 @@ async def _wire(
         "herald": Herald(store.upkeep, told_by, clock=time.time, chance=random.random),
     }
 
-    def names() -> list[str]:
-        return [connection.name for connection in connections]
-
-    desk = Desk(
-        store,
-        store,
-        rule_file=lambda: intake.rule_file,
-        connections=names,
+    opened = Opened(
         sources=sources,
         off=off,
-        clock=time.time,
-        zone=settings.zone,
-        queues=store.upkeep,
-        older=lambda: reload.older,
-        scopes=scopes_of(connections),
-    )
-    named = dict.fromkeys(filter(None, settings.telegram_allow.values()), f"{PREFIX}TELEGRAM_ALLOW")
-    users = Users(store.accounts, named)
-
-    async def erase(name: str) -> Any:
-        """With a person go the feeds that only they followed."""
-        answer = await users.remove(name)
-        await feeds.registry.restore()
-        return answer
-
-    desk.learn({**users.commands(), "users-remove": erase})
-    desk.learn(commands(Office(store, store, webhooks.hooks), desk.outcome))
-    desk.learn(
-        FeedOffice(
-            feeds,
-            store,
-            store,
-            net,
-            connections=names,
-            known=users.known,
-            clock=time.time,
-            file=str(settings.rules),
-        ).commands()
-    )
-    transfer = Transfer(store, store, store, connections=names)
-    desk.learn(transfer.commands())
-    caretaker = Caretaker(
-        store.upkeep,
-        store.upkeep,
-        store,
-        store.upkeep,
-        connections=names,
-        clock=time.time,
-        scopes=scopes_of(connections),
-    )
-    desk.learn(caretaker.commands())
-    watch = Watch(
-        store.upkeep,
-        store.upkeep,
-        store.upkeep,
-        store,
-        sources=sources,
-        connections=names,
-        channels=lambda: list(told_by),
+        webhooks=webhooks,
+        feeds=feeds,
+        connections=connections,
+        channels=told_by,
+        reload=reload,
         rule_file=lambda: intake.rule_file,
-        data=settings.data,
-        full=lambda: store.full,
-        clock=time.time,
     )
-    desk.learn(watch.commands())
-    workers["watch"] = Periodic(watch, WATCH_SECONDS)
+    front = reception(settings, store, net, opened)
+    workers["watch"] = Periodic(front.watch, WATCH_SECONDS)
+    workers["clerk"] = Clerk(store, front.desk, store, connections=opened.names, clock=time.time)
     measured = metrics.Metrics(
         store.upkeep,
         store.upkeep,
@@ -263,29 +205,12 @@ async def _wire(
         clock=time.time,
     )
     measuring = measures.routes(measured, token=owner, content_type=metrics.CONTENT_TYPE)
-    rulebook = Rulebook(
-        store,
-        store,
-        rule_file=lambda: intake.rule_file,
-        feeds=lambda: {follower.feed.name for follower in feeds.registry},
-        clock=time.time,
-        zone=settings.zone,
-        older=lambda: reload.older,
-    )
-    desk.learn(rulebook.commands())
-    workers["clerk"] = Clerk(
-        store,
-        desk,
-        store,
-        connections=names,
-        clock=time.time,
-    )
     faces = [*(source.routes for source in sources.values()), measuring]
     return Bridge(
         settings=settings,
         store=store,
-        desk=desk,
-        users=users,
+        desk=front.desk,
+        users=front.users,
         app=application(faces, ready=lambda: _missing(store), traffic=traffic),
         traffic=traffic,
         sources=sources,

@@ -50,6 +50,7 @@ FLOORS: list[list[str]] = [
     ["bridge.clerk", "bridge.quarantine"],
     ["bridge.declared", "bridge.tokens"],
     ["bridge.connections", "bridge.optional", "bridge.reload", "bridge.visits"],
+    ["bridge.reception"],
     ["bridge.wiring"],
     [
         "bridge.checkup",
@@ -69,7 +70,15 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # What stages and plugs must not see of each other: only wiring knows both.
 PLUGS = ("bridge.sources", "bridge.destinations", "bridge.store", "bridge.net", "bridge.pages", "bridge.web")
 STAGES = tuple(FLOORS[FLOOR["bridge.intake"]])
-WIRING = ("bridge.wiring", "bridge.connections", "bridge.declared", "bridge.optional", "bridge.reload", "bridge.visits")
+WIRING = (
+    "bridge.wiring",
+    "bridge.reception",
+    "bridge.connections",
+    "bridge.declared",
+    "bridge.optional",
+    "bridge.reload",
+    "bridge.visits",
+)
 
 
 def modules() -> Iterator[tuple[str, Path]]:
