@@ -8,9 +8,10 @@ import random
 import secrets
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from bridge import __version__, control
@@ -22,8 +23,8 @@ from bridge.intake import Intake
 from bridge.needs import Patience
 from bridge.net import Net
 from bridge.optional import READERS, Readers, channels, hubs, lookups, optional_sources
+from bridge.ports import Destination, Source
 from bridge.ports import Reporter as Teller
-from bridge.ports import Source
 from bridge.quarantine import Quarantine
 from bridge.reception import Opened, reception
 from bridge.reload import RELOAD_SECONDS, Reload
@@ -113,32 +114,9 @@ async def _wire(
     settings: Settings, rule_file: RuleFile, net: Net, store: Store, stack: contextlib.AsyncExitStack
 ) -> Bridge:
     owner, inner = owner_token(settings), secrets.token_hex(16)
-    reading_list = PocketApi(
-        store,
-        store.accounts,
-        owner=owner,
-        inner=inner,
-        clock=time.time,
-        apps=settings.apps_taken,
-        auto_approve=settings.auto_approve,
-        signup=settings.signup,
-        secure=settings.tls_cert is not None,
-        user_calls=settings.limit_user,
-        key_calls=settings.limit_key,
-    )
-    webhooks = Webhooks(store, token=owner, clock=time.time, key=hook_key(settings))
-    webhooks.hooks.declare(hooks(rule_file))
-    await webhooks.hooks.restore()
-    feeds = Feeds(
-        store,
-        net,
-        Registry(store, followers(rule_file)),
-        clock=time.time,
-        chance=random.random,
-        at_once=settings.feed_at_once,
-        hubs=hubs(settings, net, store),
-    )
-    await feeds.registry.restore()
+    reading_list = _reading_list(settings, store, owner, inner)
+    webhooks = await _webhooks(settings, rule_file, store, owner)
+    feeds = await _feeds(settings, rule_file, net, store)
     stack.push_async_callback(feeds.close)
     sources: dict[str, Source] = {webhooks.name: webhooks, reading_list.name: reading_list, feeds.name: feeds}
     more, off = optional_sources(settings, rule_file, net, store)
@@ -170,12 +148,7 @@ async def _wire(
     reload = Reload(settings, store, intake, webhooks, feeds.registry, clock=time.time)
     workers: dict[str, Worker] = {
         "intake": intake,
-        **{
-            f"sender of {connection.name}": Sender(
-                store, connection, clock=time.time, chance=random.random, gather=settings.batch_wait
-            )
-            for connection in connections
-        },
+        **_senders(settings, store, connections),
         "reporter": Reporter(store, tellers, clock=time.time, chance=random.random),
         "rules": Periodic(reload, RELOAD_SECONDS),
         "housekeeping": Periodic(store.forget, FORGET_SECONDS),
@@ -197,15 +170,7 @@ async def _wire(
     front = reception(settings, store, net, opened)
     workers["watch"] = Periodic(front.watch, WATCH_SECONDS)
     workers["clerk"] = Clerk(store, front.desk, store, connections=opened.names, clock=time.time)
-    measured = metrics.Metrics(
-        store.upkeep,
-        store.upkeep,
-        build={"version": __version__, "sqlite": sqlite3.sqlite_version},
-        full=lambda: store.full,
-        clock=time.time,
-    )
-    measuring = measures.routes(measured, token=owner, content_type=metrics.CONTENT_TYPE)
-    faces = [*(source.routes for source in sources.values()), measuring]
+    faces = [*(source.routes for source in sources.values()), _measures(store, owner)]
     return Bridge(
         settings=settings,
         store=store,
@@ -219,6 +184,63 @@ async def _wire(
         intake=intake,
         reload=reload,
     )
+
+
+def _reading_list(settings: Settings, store: Store, owner: str, inner: str) -> PocketApi:
+    return PocketApi(
+        store,
+        store.accounts,
+        owner=owner,
+        inner=inner,
+        clock=time.time,
+        apps=settings.apps_taken,
+        auto_approve=settings.auto_approve,
+        signup=settings.signup,
+        secure=settings.tls_cert is not None,
+        user_calls=settings.limit_user,
+        key_calls=settings.limit_key,
+    )
+
+
+async def _webhooks(settings: Settings, rule_file: RuleFile, store: Store, owner: str) -> Webhooks:
+    webhooks = Webhooks(store, token=owner, clock=time.time, key=hook_key(settings))
+    webhooks.hooks.declare(hooks(rule_file))
+    await webhooks.hooks.restore()
+    return webhooks
+
+
+async def _feeds(settings: Settings, rule_file: RuleFile, net: Net, store: Store) -> Feeds:
+    feeds = Feeds(
+        store,
+        net,
+        Registry(store, followers(rule_file)),
+        clock=time.time,
+        chance=random.random,
+        at_once=settings.feed_at_once,
+        hubs=hubs(settings, net, store),
+    )
+    await feeds.registry.restore()
+    return feeds
+
+
+def _senders(settings: Settings, store: Store, connections: Sequence[Destination]) -> dict[str, Worker]:
+    return {
+        f"sender of {connection.name}": Sender(
+            store, connection, clock=time.time, chance=random.random, gather=settings.batch_wait
+        )
+        for connection in connections
+    }
+
+
+def _measures(store: Store, owner: str) -> Sequence[BaseRoute]:
+    measured = metrics.Metrics(
+        store.upkeep,
+        store.upkeep,
+        build={"version": __version__, "sqlite": sqlite3.sqlite_version},
+        full=lambda: store.full,
+        clock=time.time,
+    )
+    return measures.routes(measured, token=owner, content_type=metrics.CONTENT_TYPE)
 
 
 def _missing(store: Store) -> list[str]:
