@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import pkgutil
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,6 +89,22 @@ def test_the_commands_of_the_readme_are_one_command_each() -> None:
     for mark in ("run command", "test command"):
         block = text("README.md").split(f"<!-- {mark} -->\n```sh\n")[1].split("```")[0]
         assert len(block.strip().splitlines()) == 1, mark
+
+
+def runnable() -> list[str]:
+    """The measurements and proofs that take options."""
+    files = [path for folder in ("bench", "tests") for path in (ROOT / folder).rglob("*.py")]
+    named = [p for p in files if not p.name.startswith("test_") and "ArgumentParser(" in p.read_text("utf-8")]
+    return sorted(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in named)
+
+
+@pytest.mark.parametrize("module", runnable())
+def test_what_takes_options_says_which(module: str) -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert said.returncode == 0, said.stderr[-500:]
+    assert "usage:" in said.stdout
 
 
 def test_the_version_is_said_once_and_the_same() -> None:

@@ -277,7 +277,7 @@ def main() -> int:
     parser.add_argument("--user", type=int, default=320, help="calls the server gives each user in an hour")
     parser.add_argument("--key", type=int, default=10_000, help="calls it gives all of them together")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
-    parser.add_argument("--reserve", action="store_true", help="keep 10 % back, and send links by hand meanwhile")
+    parser.add_argument("--reserve", action="store_true", help="keep 10 %% back, and send links by hand meanwhile")
     parser.add_argument("--careless", action="store_true", help="the control: no budgets")
     given = parser.parse_args()
     memory = Path("/dev/shm")
