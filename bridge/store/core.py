@@ -39,6 +39,7 @@ from bridge.rules import Decision
 from bridge.store import (
     budgets,
     captures,
+    gates,
     inbox,
     leases,
     links,
@@ -50,6 +51,7 @@ from bridge.store import (
     reports,
     requests,
     search,
+    settling,
     sightings,
     soundness,
     subscriptions,
@@ -268,7 +270,7 @@ class Store:
 
     async def settle(self, settled: Sequence[tuple[Delivery, Settlement]], *, call: Call | None = None) -> int:
         now = self._clock()
-        held = await self._database.write(lambda tx: leases.settle(tx, settled, call=call, now=now))
+        held = await self._database.write(lambda tx: settling.settle(tx, settled, call=call, now=now))
         self._reportable.ring()
         return held
 
@@ -288,10 +290,10 @@ class Store:
         )
 
     async def gate(self, connection: str) -> Gate:
-        return await self._database.read(lambda tx: leases.find_gate(tx, connection))
+        return await self._database.read(lambda tx: gates.find_gate(tx, connection))
 
     async def set_gate(self, gate: Gate) -> None:
-        await self._database.write(lambda tx: leases.set_gate(tx, gate))
+        await self._database.write(lambda tx: gates.set_gate(tx, gate))
         self._bell(gate.connection).ring()
 
     async def retry(self, connection: str) -> int:

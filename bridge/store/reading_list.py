@@ -26,7 +26,7 @@ from bridge.reading_list import (
 )
 from bridge.reading_list import apply as applied
 from bridge.store import search, tally
-from bridge.store.sqlite import Tx
+from bridge.store.sqlite import Tx, chunks, marks
 
 T = TypeVar("T")
 
@@ -193,7 +193,7 @@ class _Sheet:
         if not changed:
             return
         new = {key: item for key, item in changed.items() if not item.id}
-        for rows in _chunks(new.items(), _ROWS):
+        for rows in chunks(list(new.items()), _ROWS):
             for id_, key in _insert(tx, account, rows):
                 self.items[key] = changed[key] = replace(changed[key], id=id_)
                 self.keys[id_] = key
@@ -384,7 +384,7 @@ def _id(query: Query) -> str:
 
 def _rows_in(tx: Tx, account: str, column: str, values: Iterable[Any]) -> list[Any]:
     def some(chunk: Sequence[Any]) -> list[Any]:
-        sql = f"SELECT {COLUMNS}, i.canonical FROM item i WHERE i.account = ? AND {column} IN ({_places(chunk)})"
+        sql = f"SELECT {COLUMNS}, i.canonical FROM item i WHERE i.account = ? AND {column} IN ({marks(chunk)})"
         return tx.execute(sql, (account, *chunk)).fetchall()
 
     return _flat(some, values)
@@ -392,7 +392,7 @@ def _rows_in(tx: Tx, account: str, column: str, values: Iterable[Any]) -> list[A
 
 def items_of(tx: Tx, rows: Sequence[Any]) -> tuple[Item, ...]:
     def some(chunk: Sequence[Any]) -> list[Any]:
-        sql = f"SELECT item, tag FROM item_tag WHERE item IN ({_places(chunk)}) ORDER BY item"
+        sql = f"SELECT item, tag FROM item_tag WHERE item IN ({marks(chunk)}) ORDER BY item"
         return tx.execute(sql, chunk).fetchall()
 
     tags: dict[int, tuple[str, ...]] = {}
@@ -418,13 +418,4 @@ def _item(row: Any, tags: tuple[str, ...]) -> Item:
 
 
 def _flat(rows_of: Callable[[Sequence[Any]], list[T]], values: Iterable[Any]) -> list[T]:
-    return [row for chunk in _chunks(values, CHUNK) for row in rows_of(chunk)]
-
-
-def _chunks(values: Iterable[T], size: int) -> Iterator[Sequence[T]]:
-    listed = list(values)
-    return (listed[start : start + size] for start in range(0, len(listed), size))
-
-
-def _places(values: Sequence[Any]) -> str:
-    return ", ".join("?" * len(values))
+    return [row for chunk in chunks(list(values), CHUNK) for row in rows_of(chunk)]

@@ -73,6 +73,16 @@ class _Waiting:
     error: BaseException | None = None
 
 
+def marks(values: Sequence[Any]) -> str:
+    """A parameter for each."""
+    return ", ".join("?" * len(values))
+
+
+def chunks(whole: Sequence[T], size: int) -> list[Sequence[T]]:
+    """At most so many each: the numbers of rows and of parameters in a statement are bounded."""
+    return [whole[start : start + size] for start in range(0, len(whole), size)]
+
+
 class Database:
     """A file, opened by exactly one process. `reserve`: what is given up when the disk is full."""
 

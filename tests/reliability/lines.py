@@ -229,7 +229,8 @@ async def _live_and_die(street: Street, urls: Sequence[str]) -> bool:
     process = await street.nursery.begin(street.life())
     posts = [street.post(urls[start : start + TOGETHER]) for start in range(0, len(urls), TOGETHER)]
     lasts = street.chance.uniform(SHORTEST_LIFE, LONGEST_LIFE)
-    await asyncio.gather(*posts, asyncio.sleep(lasts))
+    async with asyncio.timeout(DRAIN_SECONDS):  # a process that could not begin takes nothing, ever
+        await asyncio.gather(*posts, asyncio.sleep(lasts))
     process.kill()
     return await street.nursery.ended(process) == -signal.SIGKILL
 
