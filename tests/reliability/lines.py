@@ -39,6 +39,7 @@ SHORTEST_LIFE, LONGEST_LIFE = 1.0, 3.0
 TOGETHER = 10
 REPEATED = 0.2  # of the posts that were answered come once more
 DRAIN_SECONDS = 900.0
+TAKEN_SECONDS = 180.0
 LEAST_LOST = 0.10
 
 RULES = """
@@ -229,7 +230,7 @@ async def _live_and_die(street: Street, urls: Sequence[str]) -> bool:
     process = await street.nursery.begin(street.life())
     posts = [street.post(urls[start : start + TOGETHER]) for start in range(0, len(urls), TOGETHER)]
     lasts = street.chance.uniform(SHORTEST_LIFE, LONGEST_LIFE)
-    async with asyncio.timeout(DRAIN_SECONDS):  # a process that could not begin takes nothing, ever
+    async with asyncio.timeout(TAKEN_SECONDS):  # a process that could not begin takes nothing, ever
         await asyncio.gather(*posts, asyncio.sleep(lasts))
     process.kill()
     return await street.nursery.ended(process) == -signal.SIGKILL
