@@ -134,7 +134,7 @@ class Sender:
 
     async def _send(self, run: _Run, *, more: bool) -> _Run:
         """Makes the calls of a run; answers the next one, if there may be `more`."""
-        self._lease_ahead(more=more)
+        self._lease_ahead(more=more and run.size >= self.terms.batch)
         error = await self._make_calls(run)
         self._took = run.took
         if not run.unsent:

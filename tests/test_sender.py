@@ -386,6 +386,20 @@ async def test_quick_calls_are_leased_together_in_batches_and_in_order(store: St
     assert together == [1, 1, 10, 7, 0, 0]
 
 
+async def test_nothing_is_leased_ahead_while_a_batch_is_not_full(store: Store, clock: Clock) -> None:
+    await want(store, *URLS[:4])
+
+    class Unwilling(Store):
+        async def lease_ahead(self, terms: Terms, calls: int) -> Sequence[Sequence[Delivery]]:
+            raise AssertionError
+
+    line = numbered(Unwilling(store._database, clock), Numbered({}), clock)
+    assert await line.step() == 4
+    await want(store, *URLS[4:9])
+    with pytest.raises(AssertionError):  # before one that is, it is
+        await line.step()
+
+
 async def test_a_failure_within_a_run_keeps_what_was_sent_and_leaves_the_rest_as_it_was(
     store: Store, clock: Clock
 ) -> None:
