@@ -19,6 +19,8 @@ from bridge.scan import web_addresses
 
 PAGE = 300
 MOST_SHOWN = 50
+LONGEST_NUMBER = 18
+"""Digits: no link has a longer number."""
 MOST_LISTED = 200
 MONTH = 30 * DAY
 
@@ -85,8 +87,8 @@ class Rulebook:
         return {"links": [self._explained(rule_file, seen) for seen in await self._meant(what)]}
 
     async def _meant(self, what: str) -> Sequence[Seen]:
-        if what.isdigit():
-            seen = await self._archive.sighting(int(what))
+        if what.isascii() and what.isdigit():
+            seen = await self._archive.sighting(int(what)) if len(what) <= LONGEST_NUMBER else None
             if seen is None:
                 raise ConfigError(f"no link came in under the number {what}; “pocket-bridge why URL” shows its numbers")
             return [seen]

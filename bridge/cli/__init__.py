@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -12,6 +13,7 @@ import click
 from bridge import __version__
 from bridge.cli import feeds, hooks, links, operations, people, rules, running
 from bridge.errors import BridgeError, ConfigError
+from bridge.values import shown
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -30,6 +32,10 @@ class Commands(click.Group):
             # The reader of our output has left: nobody is there to be told.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            _leave(f"{shown(error.filename)} is no name of a file: it is too long", 2)
 
 
 def _leave(message: str, code: int) -> NoReturn:

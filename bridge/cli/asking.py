@@ -28,6 +28,9 @@ def typed_address(what: str) -> str:
     return f"https://{what.strip()}" if _BARE_ADDRESS.fullmatch(what.strip()) else what
 
 
+NUMBER = click.IntRange(1, 2**63 - 1)
+"""The number of a link, a request, a token: what a database can hold."""
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print plain JSON for scripts.")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from bridge.cli.asking import as_json, ask, current_settings, look, show
+from bridge.cli.asking import NUMBER, as_json, ask, current_settings, look, show
 from bridge.errors import BridgeError, ConfigError
 from bridge.words import hooks as words
 from bridge.words import links
@@ -82,10 +82,10 @@ def hooks_captured(name: str, limit: int, as_json: bool) -> None:  # noqa: FBT00
 
 @hooks.command(name="learn")
 @click.argument("name")
-@click.option("--id", "arrival", type=int, default=0, help="A captured request instead of the next one.")
+@click.option("--id", "arrival", type=NUMBER, default=None, help="A captured request instead of the next one.")
 @click.option("--timeout", default=600.0, help="Seconds to wait for the next request.")
 @as_json
-def hooks_learn(name: str, arrival: int, timeout: float, as_json: bool) -> None:  # noqa: FBT001
+def hooks_learn(name: str, arrival: int | None, timeout: float, as_json: bool) -> None:  # noqa: FBT001
     """Wait for the next request to a hook, show what is in it, propose where its link is, and try that."""
     asked = {"name": name, "arrival": arrival or _next_request(name, timeout)}
     answer = ask("hooks-learn", asked, looks=True)
@@ -95,7 +95,7 @@ def hooks_learn(name: str, arrival: int, timeout: float, as_json: bool) -> None:
 
 
 @hooks.command(name="replay")
-@click.argument("arrival", type=int)
+@click.argument("arrival", type=NUMBER)
 @as_json
 def hooks_replay(arrival: int, as_json: bool) -> None:  # noqa: FBT001
     """Read a captured request once more, as its hook reads it now, and save what is in it."""

@@ -6,7 +6,7 @@ import asyncio
 
 import click
 
-from bridge.cli.asking import as_json, ask, current_settings, look, show
+from bridge.cli.asking import NUMBER, as_json, ask, current_settings, look, show
 from bridge.errors import ConfigError
 from bridge.words import people as words
 
@@ -102,7 +102,7 @@ def users_token(name: str, consumer_key: str, as_json: bool) -> None:  # noqa: F
 
 
 @users.command(name="revoke")
-@click.argument("token_id", metavar="NUMBER", type=int)
+@click.argument("token_id", metavar="NUMBER", type=NUMBER)
 @as_json
 def users_revoke(token_id: int, as_json: bool) -> None:  # noqa: FBT001
     """End a token, by its number in “users tokens”."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TextIO
+from typing import BinaryIO
 
 import click
 
-from bridge.cli.asking import as_json, ask, look, show, typed_address
-from bridge.errors import BridgeError
+from bridge.cli.asking import NUMBER, as_json, ask, look, show, typed_address
+from bridge.errors import BridgeError, ConfigError
 from bridge.words import links
 from bridge.words import rules as words
 
@@ -49,12 +49,16 @@ def rules_explain(what: str, as_json: bool) -> None:  # noqa: FBT001
 
 
 @rules_.command(name="diff")
-@click.argument("file", type=click.File("r", encoding="utf-8"))
+@click.argument("file", type=click.File("rb"))
 @click.option("--days", default=30.0, show_default=True, callback=_days, help="How far back to look.")
 @as_json
-def rules_diff(file: TextIO, days: float, as_json: bool) -> None:  # noqa: FBT001
+def rules_diff(file: BinaryIO, days: float, as_json: bool) -> None:  # noqa: FBT001
     """Show what FILE would have done differently with the links that came in. Nothing is changed."""
-    asked = {"text": file.read(), "name": file.name, "days": days}
+    try:
+        text = file.read().decode("utf-8")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{file.name} is no text in UTF-8, so it is no rule file") from None
+    asked = {"text": text, "name": file.name, "days": days}
     look("rules_diff", asked, words.rules_compared, as_json=as_json, of_rules=True)
 
 
@@ -100,7 +104,7 @@ def trash_list(words_: str, as_json: bool) -> None:  # noqa: FBT001
 
 
 @trash.command(name="rescue")
-@click.argument("number", type=int)
+@click.argument("number", type=NUMBER)
 @as_json
 def trash_rescue(number: int, as_json: bool) -> None:  # noqa: FBT001
     """Keep a dropped link after all."""
@@ -120,7 +124,7 @@ def held_list(as_json: bool) -> None:  # noqa: FBT001
 
 
 @held.command(name="send")
-@click.argument("numbers", type=int, nargs=-1)
+@click.argument("numbers", type=NUMBER, nargs=-1)
 @as_json
 def held_send(numbers: tuple[int, ...], as_json: bool) -> None:  # noqa: FBT001
     """Let links go; without a number, all of them."""
@@ -128,7 +132,7 @@ def held_send(numbers: tuple[int, ...], as_json: bool) -> None:  # noqa: FBT001
 
 
 @held.command(name="give-up")
-@click.argument("numbers", type=int, nargs=-1, required=True)
+@click.argument("numbers", type=NUMBER, nargs=-1, required=True)
 @as_json
 def held_give_up(numbers: tuple[int, ...], as_json: bool) -> None:  # noqa: FBT001
     """Do not send these."""
