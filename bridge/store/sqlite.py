@@ -17,7 +17,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
@@ -112,25 +112,23 @@ class Database:
         """Whether units that grow are refused."""
         return self._full
 
-    async def write(self, unit: Callable[[Tx], T], *, grows: bool = False) -> T:
+    def write(self, unit: Callable[[Tx], T], *, grows: bool = False) -> Awaitable[T]:
         """Runs the unit; when this returns, what it did survives a power cut. `grows`: it brings something new.
 
         Raises what the unit raised, or StoreError when the database failed: then nothing of it was written. It is Full
         when there is no room; a unit that does not grow finds some for longer.
         A caller that is cancelled while waiting cannot know; the unit may still be committed.
         """
-        result: T = await self._written(unit, (), grows=grows)
-        return result
+        return self._written(unit, (), grows=grows)
 
-    async def write_one(
+    def write_one(
         self, unit: Callable[[Tx, Sequence[Item]], Sequence[T]], item: Item, *, grows: bool = False
-    ) -> T:
+    ) -> Awaitable[T]:
         """As `write`, of a unit that takes any number of items and answers one result for each: what waits for the
         same unit is done at once. Items it fails for are given to it one by one."""
-        result: T = await self._written(unit, (item,), grows=grows)
-        return result
+        return self._written(unit, (item,), grows=grows)
 
-    async def _written(self, unit: Callable[..., Any], items: tuple[Any, ...], *, grows: bool) -> Any:
+    def _written(self, unit: Callable[..., Any], items: tuple[Any, ...], *, grows: bool) -> asyncio.Future[Any]:
         if self._closing:
             raise StoreError("the store is closed")
         loop = asyncio.get_running_loop()
@@ -138,7 +136,7 @@ class Database:
         self._waiting.append(_Waiting(unit, loop, future, items, grows))
         if not self._wake.is_set():
             self._wake.set()
-        return await future
+        return future
 
     async def read(self, query: Callable[[Tx], T]) -> T:
         """Runs a query on a consistent snapshot; it cannot write."""

@@ -50,7 +50,7 @@ class Kind:
     says: Callable[[Mapping[str, Any]], str] | None = None
 
     def event_of(self, headers: Mapping[str, str], value: Any) -> str:
-        parts = (headers.get(name) or text_at(value, name) for name in self.event)
+        parts = [headers.get(name) or text_at(value, name) for name in self.event]
         return ".".join(part for part in parts if part)
 
     def id_in(self, value: Any) -> list[str]:

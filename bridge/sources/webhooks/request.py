@@ -57,7 +57,7 @@ class HookRequest:
         else by what it says: for `keep` seconds."""
         scope = f"hook:{self.hook}" if self.hook else "save"
         for name in ids:
-            if value := self.headers.get(name, "").strip():
+            if name in self.headers and (value := self.headers[name].strip()):
                 origin = self.headers.get("ce-source", "") if name == "ce-id" else ""
                 return Key(scope, f"{name} {_digest(origin.encode(), value.encode())}", 7 * DAY)
         if in_body:
