@@ -121,7 +121,7 @@ def _set(trap: Trap) -> None:
     _after(core.inbox, "put", lambda call, _: trap(*(f"{door}: written, not committed" for door in _doors(call))))
     _after(core.inbox, "take", lambda *_: trap("intake: written, not committed"))
     _after(core.leases, "lease", lambda _, leased: trap(*["sender: lease written, not committed"] * bool(leased)))
-    _after(core.leases, "settle", lambda *_: trap("sender: settled, not committed"))
+    _after(core.settling, "settle", lambda *_: trap("sender: settled, not committed"))
     _after(core.leases, "expire", lambda *_: trap("start: leases taken back, not committed"))
     _after(core.reading_list, "apply", lambda *_: trap("list: changed, not committed"))
     _after(core.reports, "told", lambda *_: trap("reporter: written, not committed"))
