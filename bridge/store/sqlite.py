@@ -94,6 +94,7 @@ class Database:
         self._probe_at = 0.0
         self._waiting: deque[_Waiting] = deque()
         self._wake = threading.Event()
+        self._called = False
         self._closing = False
         self._writer = _connect(path)
         self._full = not self._reserve.refill()
@@ -134,9 +135,15 @@ class Database:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         self._waiting.append(_Waiting(unit, loop, future, items, grows))
-        if not self._wake.is_set():
-            self._wake.set()
+        if not self._called:
+            # At the end of this turn: what is wanted in one is committed at once, and the writer interrupts nobody.
+            self._called = True
+            loop.call_soon(self._call)
         return future
+
+    def _call(self) -> None:
+        self._called = False
+        self._wake.set()
 
     async def read(self, query: Callable[[Tx], T]) -> T:
         """Runs a query on a consistent snapshot; it cannot write."""
