@@ -10,6 +10,7 @@ import asyncio
 import functools
 import importlib
 import inspect
+import itertools
 import json
 import os
 import signal
@@ -121,7 +122,8 @@ def _set(trap: Trap) -> None:
     # In the unit: its SQL has run, the transaction is open.
     _after(core.inbox, "put", lambda call, _: trap(*(f"{door}: written, not committed" for door in _doors(call))))
     _after(core.inbox, "take", lambda *_: trap("intake: written, not committed"))
-    _after(core.leases, "lease", lambda _, leased: trap(*["sender: lease written, not committed"] * bool(leased)))
+    for lease in ("lease", "lease_ahead"):
+        _after(core.leases, lease, lambda _, leased: trap(*["sender: lease written, not committed"] * bool(leased)))
     _after(core.settling, "settle", lambda *_: trap("sender: settled, not committed"))
     _after(core.leases, "expire", lambda *_: trap("start: leases taken back, not committed"))
     _after(core.reading_list, "apply", lambda *_: trap("list: changed, not committed"))
@@ -137,7 +139,8 @@ def _set(trap: Trap) -> None:
         _after(store, method, lambda call, _: trap(*(f"{door}: committed, not acknowledged" for door in _doors(call))))
     _before(store, "take", lambda _: trap("intake: read, not written"))
     _after(store, "take", lambda *_: trap("intake: committed"))
-    _after(store, "lease", lambda _, leased: trap(*["sender: leased, not sent"] * bool(leased)))
+    for lease in ("lease", "lease_ahead"):
+        _after(store, lease, lambda _, leased: trap(*["sender: leased, not sent"] * bool(leased)))
     _before(store, "settle", lambda call: trap(*["sender: sent, not settled"] * bool(call["settled"])))
     _after(store, "settle", lambda *_: trap("sender: settled, not reported"))
     _after(store, "due_errands", lambda _, due: trap(*["clerk: found, not carried out"] * bool(due)))
@@ -193,9 +196,18 @@ def _keep(journal: Journal) -> None:
         for delivery, settlement in call["settled"]:
             journal(op="settle", phase="ok", id=delivery.id, lease=delivery.lease, state=settlement.state)
 
+    def leased_ahead(call: Mapping[str, Any], found: Sequence[Sequence[Any]]) -> None:
+        leased(call, list(itertools.chain.from_iterable(found)))
+
+    def put_back(call: Mapping[str, Any], _: object) -> None:
+        for delivery in call["deliveries"]:
+            journal(op="settle", phase="ok", id=delivery.id, lease=delivery.lease, state="pending")
+
     for method in ("lease", "lease_unknown"):
         _after(store, method, leased)
+    _after(store, "lease_ahead", leased_ahead)
     _after(store, "settle", settled)
+    _after(store, "put_back", put_back)
 
 
 Seen = Callable[[Mapping[str, Any], Any], object]
