@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
+from starlette.types import Receive, Scope, Send
 
 from bridge.ports import Arrival, Cursor, Key, Receipt
 from bridge.sources.webhooks.source import Webhooks
@@ -91,11 +92,23 @@ class Nowhere:
 
 
 async def _serve(kind: str, folder: Path, port: int) -> None:
-    """The door alone, over nothing or over the real store."""
+    """The door alone, over nothing or over the real store; or the server alone."""
+    if kind == "uvicorn":
+        with listen("127.0.0.1", port) as listener:
+            await Server(_answer_only).serve([listener])
+        return
     store = await Store.open(folder / "bridge.db", time.time) if kind == "store" else None
     door = Webhooks(store or Nowhere(), token=TOKEN, clock=time.time)  # type: ignore[arg-type]
     with listen("127.0.0.1", port) as listener:
         await Server(application([door.routes], ready=list)).serve([listener])
+
+
+async def _answer_only(_: Scope, receive: Receive, send: Send) -> None:
+    """What an application does at the least: it reads the body and answers."""
+    while (await receive()).get("more_body", False):
+        pass
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +263,7 @@ N8N = ["n8n"]
 Peer = Callable[[Path, int], contextlib.AbstractContextManager["Running"]]
 FLOOR = "floor"
 PEERS: dict[str, Peer] = {
+    "uvicorn": lambda folder, port: _door("uvicorn", folder, port),
     FLOOR: lambda folder, port: _door("floor", folder, port),
     "store": lambda folder, port: _door("store", folder, port),
     "bridge": _bridge,
