@@ -30,6 +30,7 @@ import uvloop
 from starlette.types import Receive, Scope, Send
 
 from bridge.ports import Arrival, Cursor, Key, Receipt
+from bridge.service import collect_seldom
 from bridge.sources.webhooks.source import Webhooks
 from bridge.store.core import Store
 from bridge.web.server import Server, application, listen
@@ -385,6 +386,7 @@ def main() -> None:
     parser.add_argument("--port", type=int)
     given = parser.parse_args()
     if given.serve:
+        collect_seldom()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(given.serve, given.folder, given.port))
         return

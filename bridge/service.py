@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -33,8 +34,20 @@ def run(settings: Settings) -> int:
         check_certificate(settings.tls_cert, settings.tls_key)
     with control.own(settings.data), listen(settings.host, settings.port) as listener:
         logs.start(settings.log_level, [owner_token(settings), settings.telegram_token.get_secret_value()])
+        collect_seldom()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_serve(settings, rule_file, listener))
+
+
+def collect_seldom() -> None:
+    """What was loaded is never garbage, and what comes is looked through for garbage in larger pieces.
+
+    Nearly all of it goes without being looked for. Otherwise some dozens of requests at once, each of many small
+    objects, make Python look through all memory again and again, and everything waits for it.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 async def _serve(settings: Settings, rule_file: RuleFile | None, listener: socket.socket) -> int:
