@@ -323,6 +323,55 @@ def test_the_query_fills_what_the_body_lacks() -> None:
     assert one("url=&text=x", "", "url=https://example.com/b")[0] == "https://example.com/b"
 
 
+FORM = "application/x-www-form-urlencoded"
+T = "https://t.example/1"
+
+
+@pytest.mark.parametrize(
+    ("body", "links"),
+    [
+        (f"see {T}", [T]),
+        (f"see {T}?x=1&y=2 and {A}", [f"{T}?x=1&y=2", A]),
+        (f"A title: {T}", [T]),
+        (f"title = {T}", [T]),
+        (f"two words\n{T}?x=1", [f"{T}?x=1"]),
+        (f"{T}?x=1&y=2", [f"{T}?x=1&y=2"]),
+        ("https%3A%2F%2Ft.example%2F1", [T]),
+        ("see+https%3A%2F%2Ft.example%2F1=", [T]),
+        (f"Q&A: {T}", [T]),
+        (f"Q=1&see {T}?x=1&y=2", [f"{T}?x=1&y=2"]),
+    ],
+)
+def test_text_that_is_called_a_form_is_read_as_text(body: str, links: list[str]) -> None:
+    assert [sighting.url for sighting in read([kept(body, FORM)]).sightings] == links
+
+
+def test_a_line_above_an_address_is_its_title_also_in_what_is_called_a_form() -> None:
+    assert one(f"A title\n{T}?x=1&y=2", FORM) == (f"{T}?x=1&y=2", "A title", ())
+
+
+@pytest.mark.parametrize(
+    ("body", "link"),
+    [
+        ("url=https%3A%2F%2Ft.example%2F1&title=a b", (T, "a b", ())),
+        ("title=a b&url=https%3A%2F%2Ft.example%2F1", (T, "a b", ())),
+        (f"url={T}&title=see https://other.example/", (T, "see https://other.example/", ())),
+        (f"my title=a b&tags=x&url={T}", (T, "", ())),
+        (f"tags=x&my title=a b&url={T}", (T, "", ("x",))),
+        (f'payload={{"url": "{T}"}}', (T, "", ())),
+        (f"={T}", (T, "", ())),
+    ],
+)
+def test_a_form_with_blanks_or_addresses_in_it_is_a_form(body: str, link: tuple[str, str, tuple[str, ...]]) -> None:
+    assert one(body, FORM) == link
+
+
+@pytest.mark.parametrize("body", [f"avatar={T}", f"avatar={T}&my name=x", f"url=none&see {T}"])
+def test_what_a_form_says_it_does_not_mean_is_not_taken_from_its_text(body: str) -> None:
+    with pytest.raises(InvalidArrival):
+        read([kept(body, FORM)])
+
+
 def test_when_and_where_a_link_came_from_stays_with_it() -> None:
     [sighting] = read([kept(A)]).sightings
     assert (sighting.source, sighting.hook, sighting.at) == ("hook", "h", 5.0)

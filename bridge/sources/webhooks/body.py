@@ -7,10 +7,10 @@ import io
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 from xml.parsers import expat
 
 from python_multipart.exceptions import FormParserError
@@ -46,6 +46,8 @@ _LOOKS_LIKE_A_FORM = re.compile(r"[\w.\[\]%-]+=\S*\s*\Z")
 _LOOKS_LIKE_XML = re.compile(r"\s*<\?xml\b")
 _LOOKS_LIKE_AN_ADDRESS = re.compile(r"\s*https?://", re.IGNORECASE)
 
+_BLANK = re.compile(r"\s")
+
 _NAMED_ADDRESS = re.compile(
     r'"(?:url|link|href|uri|canonical(?:_url)?|permalink|value1)"\s*:\s*"\s*(https?://[^"\s\\]+)',
     re.IGNORECASE,
@@ -70,10 +72,14 @@ _MARKUP_NAMES = re.compile(r"""\sxmlns(?::\w+)?\s*=\s*["'][^"']*["']|<![^<>]*>""
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """`value` is what json.loads could give, numbers kept as text. `notes`: what had to be guessed, in words."""
+    """`value` is what json.loads could give, numbers kept as text. `notes`: what had to be guessed, in words.
+
+    `text`: what may be none of a form: the rest from where a field's name looks like no name.
+    """
 
     value: Any
     notes: tuple[str, ...] = ()
+    text: str = ""
 
 
 def content(body: bytes, content_type: str) -> Content:
@@ -89,7 +95,7 @@ def content(body: bytes, content_type: str) -> Content:
     if _LOOKS_LIKE_AN_ADDRESS.match(text):
         return Content(text)
     if media == "application/x-www-form-urlencoded" or _LOOKS_LIKE_A_FORM.match(text):
-        return form(body, options.get("charset", ""))
+        return _form_or_text(body, text, options.get("charset", ""))
     if media.endswith("xml") or _LOOKS_LIKE_XML.match(text):
         return Content(xml_value(text) or _without_markup(text))
     return Content(_without_markup(text) if media.endswith("html") else text)
@@ -105,6 +111,21 @@ def form(encoded: bytes, charset: str = "") -> Content:
     pairs = parse_qsl(first, keep_blank_values=True, encoding="latin-1")
     fields = ((_recoded(name, charset), _recoded(value, charset)) for name, value in pairs)
     return Content(_gathered(fields), (_CUT_NOTE,) if _CUT_ADDRESS.search(carried) else ())
+
+
+def _form_or_text(body: bytes, text: str, charset: str) -> Content:
+    """Many programs call a form whatever they are given to send, curl among them."""
+    pieces = text.strip().split("&", _MOST_FIELDS)
+    odd = next((number for number, piece in enumerate(pieces) if _names_nothing(piece)), None)
+    if odd == 0 or (text.strip() and "=" not in text):
+        return Content(text if "://" in text else unquote_plus(text.strip().removesuffix("=")))
+    return replace(form(body, charset), text="" if odd is None else "&".join(pieces[odd:]))
+
+
+def _names_nothing(piece: str) -> bool:
+    """Whether an address or a blank stands where the name of a form's field would."""
+    name = piece.partition("=")[0].strip()
+    return "://" in unquote_plus(name) or bool(_BLANK.search(name))
 
 
 def json_value(text: str) -> Any:

@@ -24,12 +24,13 @@ EXAMPLE = 'send JSON like {"url": "https://example.com/"}, a form with a field u
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a request says, as plain data. `event` is what its kind calls it."""
+    """What a request says, as plain data. `event` is what its kind calls it, `text` what may be no form."""
 
     body: Any
     query: Mapping[str, Any]
     event: str
     notes: tuple[str, ...]
+    text: str = ""
 
 
 def said_by(request: HookRequest) -> Said:
@@ -37,7 +38,7 @@ def said_by(request: HookRequest) -> Said:
     query = form(request.query.encode("latin-1"))
     value = _unfolded(body.value)
     event = kind_of(request).event_of(request.headers, value)
-    return Said(value, query.value, event, (*body.notes, *query.notes))
+    return Said(value, query.value, event, (*body.notes, *query.notes), body.text)
 
 
 def kind_of(request: HookRequest) -> Kind:
@@ -126,7 +127,7 @@ def _found(request: HookRequest, said: Said) -> Sequence[Found]:
     if request.where:
         return mapped(_completed(said.body, said.query) if said.query else said.body, request.where)
     kind = kind_of(request)
-    found = kind.links(said.event, said.body) or find(_completed(said.body, said.query))
+    found = kind.links(said.event, said.body) or find(_completed(said.body, said.query)) or find(said.text)
     return described(found, said.query)
 
 
