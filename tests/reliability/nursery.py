@@ -118,6 +118,7 @@ def main() -> None:
 def _live(order: Mapping[str, Any]) -> NoReturn:
     os.environ.clear()
     os.environ.update(order["environment"])
+    os.chdir(Path(order["log"]).parent)  # a `.env` where this was started is not meant
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for number, file in enumerate((nothing, log, log)):
