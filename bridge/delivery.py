@@ -88,7 +88,7 @@ class Delivery(NamedTuple):
     """The wanted state of one link at one connection, as leased to the sender.
 
     `added`: the service already has the link, so only `new_tags` and `new_title` are to be sent, never a second add.
-    `lease` is the fencing token: a settlement under another lease is refused.
+    `lease` is the fencing token: a settlement under another lease is refused. `due`: since when.
     """
 
     id: int
@@ -103,6 +103,7 @@ class Delivery(NamedTuple):
     remote_id: str = ""
     account: str = "me"
     new_title: str = ""
+    due: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -97,6 +98,8 @@ class Sighting:
         for name in ("note", "text"):
             if name in facts:
                 facts[name] = printable(facts[name])[:LONGEST_TEXT]
+        if not math.isfinite(facts.get("at", 0.0)):
+            del facts["at"]
         return cls(url=web_address(url), source=source, title=tidy(title), tags=tidy_tags(tags), **facts)
 
     @classmethod

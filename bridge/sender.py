@@ -1,7 +1,8 @@
 """The sender: leases a connection's due deliveries, sends them in batches, settles each by its own outcome.
 
 Where a second add changes nothing, the batches of several quick calls are leased together and written down together,
-a *run*; and while one run is out, the next is leased and the one before is settled.
+a *run*; and while one run is out, the next are leased and the one before is settled. What it holds is in `_unsent`,
+`_ahead` and `_sent`: whatever ends a step, what was answered is written down and what was not sent is put back.
 """
 
 from __future__ import annotations
@@ -10,17 +11,17 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
-from typing import Any
 
 from bridge import budget
 from bridge.delivery import Dead, Delivered, Delivery, Outcome, Retry, Settlement, Unknown, settlement
 from bridge.errors import DestinationError, Refused, Throttled, TooLarge, Unavailable
-from bridge.gate import SOON, named_wait, opened, passed, shrunk, shut
-from bridge.ports import Call, Destination, Finder, Found, Gate, Metered, Outbox, Terms
+from bridge.gate import SOON, Gate, named_wait, opened, passed, shrunk, shut
+from bridge.link import printable
+from bridge.ports import Call, Destination, Finder, Found, Metered, Outbox, Terms
 
 ENOUGH_CALLS = 15
 """Calls in which one bad link of a hundred has been found: if none went through by then, the links are not to blame."""
@@ -36,17 +37,6 @@ RUN_LINKS = 2000
 
 RUNS_AHEAD = 2
 """Runs that are leased while one is out, and that are written down meanwhile: neither side waits for the other."""
-
-
-@dataclass(slots=True)
-class _Run:
-    """Batches, each for a call of its own, and the outcomes of what was sent. `took`: seconds of the last call."""
-
-    unsent: deque[Sequence[Delivery]]
-    sent: list[Delivery]
-    outcomes: list[Outcome]
-    size: int
-    took: float = 0.0
 
 
 log = logging.getLogger(__name__)
@@ -74,33 +64,42 @@ class Sender:
         self._clock = clock
         self._chance = chance
         self._timer = timer
-        self._took = RUN_SECONDS
+        self._unsent = deque[Sequence[Delivery]]()
         self._ahead = deque[asyncio.Future[Sequence[Sequence[Delivery]]]]()
+        self._sent, self._outcomes = list[Delivery](), list[Outcome]()
         self._settling = deque[asyncio.Future[None]]()
+        self._heard = list[budget.Heard]()
+        self._took, self._passed = RUN_SECONDS, 0
         self.terms = terms(destination, gather=gather)
 
     async def wait(self) -> None:
         await self._outbox.wait_for_deliveries(self.terms)
 
     async def step(self) -> int:
-        """Sends what is due, run by run; answers how many deliveries it took up."""
+        """Sends what is due, call by call; answers how many deliveries it took up."""
         until = self._timer() + STEP_SECONDS
         taken = await self._look_up()
-        run = self._run(await self._outbox.lease(self.terms))
         try:
-            while run.size:
-                taken += run.size
-                run = await self._send(run, more=self._timer() < until)
+            await self._lease()
+            while self._unsent and self._goes_on(until):
+                batch = self._unsent.popleft()
+                taken += len(batch)
+                await self._send(batch, more=self._timer() < until)
         finally:
-            await self._put_back(())
-            await self._settled(most=0)
+            await self._end()
         return taken
 
-    def _run(self, *batches: Sequence[Delivery]) -> _Run:
-        """What the service has already as it is wanted needs no call."""
-        there = [delivery for batch in batches for delivery in batch if not self._is_owed(delivery)]
-        owed = ([delivery for delivery in batch if self._is_owed(delivery)] for batch in batches)
-        return _Run(deque(filter(None, owed)), there, [Delivered("already")] * len(there), sum(map(len, batches)))
+    def _goes_on(self, until: float) -> bool:
+        """What is leased already is still sent when calls are quick: leases must not run out, nor a stop wait."""
+        quick = self._took < RUN_SECONDS
+        return self._timer() < until + (STEP_SECONDS if quick else 0.0)
+
+    async def _end(self) -> None:
+        self._write_down()
+        try:
+            await self._put_back()
+        finally:
+            await self._settled(most=0)
 
     async def _look_up(self) -> int:
         """What may or may not have been taken is looked for before it is sent again."""
@@ -121,7 +120,8 @@ class Sender:
     async def _found(self, finder: Finder, batch: Sequence[Delivery]) -> Mapping[str, Found]:
         try:
             return await finder.find([delivery.url for delivery in batch])
-        except DestinationError:
+        except DestinationError as error:
+            error.args = (printable(str(error)),)
             raise
         except Exception as error:
             log.exception("%s failed in a way it should not", self._destination.name)
@@ -130,78 +130,101 @@ class Sender:
     def _looked_up(self, found: Found | None) -> Outcome:
         if found is None:
             return Retry("looked up: it is not there", burns=False)
-        return Delivered("already", found.remote_id, found.tags if self._destination.traits.can_update_tags else None)
+        return Delivered(
+            "already", printable(found.remote_id), found.tags if self._destination.traits.can_update_tags else None
+        )
 
-    async def _send(self, run: _Run, *, more: bool) -> _Run:
-        """Makes the calls of a run; answers the next one, if there may be `more`."""
-        self._lease_ahead(more=more and run.size >= self.terms.batch)
-        error = await self._make_calls(run)
-        self._took = run.took
-        if not run.unsent:
-            return await self._settle_meanwhile(run, more=more)
-        failed = run.unsent.popleft() if error else ()
-        if run.sent:
-            await self._settle(run.sent, run.outcomes, Call(terms=self.terms, took=run.took))
-        await self._put_back(run.unsent)
-        if error is not None:
-            await self._failed(failed, error, run.took)
-        return self._run()
+    async def _send(self, batch: Sequence[Delivery], *, more: bool) -> None:
+        """One call. At the end of a run its outcomes are written down, and the next one is fetched."""
+        self._lease_ahead(more=more and len(batch) >= self.terms.batch)
+        there = [delivery for delivery in batch if not self._is_owed(delivery)]
+        self._sent += there
+        self._outcomes += [Delivered("already")] * len(there)
+        owed = [delivery for delivery in batch if self._is_owed(delivery)] if there else batch
+        if owed:
+            await self._send_owed(owed)
+        if not self._unsent:
+            await self._next(more=more)
 
-    async def _make_calls(self, run: _Run) -> DestinationError | None:
-        """Until one fails, or for so long that the leases of what is left might run out."""
-        until = self._timer() + STEP_SECONDS
-        while run.unsent and self._timer() < until:
-            began = self._timer()
-            try:
-                run.outcomes += await self._call(run.unsent[0])
-            except DestinationError as error:
-                return error
-            finally:
-                run.took = self._timer() - began
-            run.sent += run.unsent.popleft()
-        return None
+    async def _send_owed(self, batch: Sequence[Delivery]) -> None:
+        began = self._timer()
+        try:
+            outcomes = await self._call(batch)
+        except DestinationError as error:
+            await self._failed(batch, error, self._timer() - began)
+            return
+        self._took, self._passed = self._timer() - began, len(batch)
+        self._sent += batch
+        self._outcomes += outcomes
+        if self._listen():
+            await self._put_back()  # a limit is known by now: each call is thought of anew
+
+    async def _failed(self, batch: Sequence[Delivery], error: DestinationError, took: float) -> None:
+        try:
+            # First, lest an older outcome opens the gate again; and whether that can be written or not.
+            self._write_down()
+            await self._settled(most=0)
+        finally:
+            if isinstance(error, Refused):
+                await self._halve(batch, error)
+            else:
+                await self._hold_back(batch, error, took)
+
+    async def _lease(self) -> None:
+        self._ahead.append(asyncio.ensure_future(self._leased()))
+        await self._take_ahead()
+
+    async def _leased(self) -> Sequence[Sequence[Delivery]]:
+        batch = await self._outbox.lease(self.terms)
+        return [batch] if batch else []
 
     def _lease_ahead(self, *, more: bool) -> None:
         """The next runs are made ready while this one is out, where a lease that is not used does no harm."""
-        while more and self.terms.idempotent and len(self._ahead) < RUNS_AHEAD:
+        while more and self.terms.idempotent and self._took < RUN_SECONDS and len(self._ahead) < RUNS_AHEAD:
             calls = calls_of_a_run(self._took, self.terms.batch)
             self._ahead.append(asyncio.ensure_future(self._outbox.lease_ahead(self.terms, calls)))
 
-    async def _leased_ahead(self) -> Sequence[Sequence[Delivery]]:
-        while self._ahead:
-            if batches := await self._ahead.popleft():
-                return batches
-        return ()
+    async def _take_ahead(self) -> None:
+        while self._ahead and not self._unsent:
+            self._unsent += await self._ahead.popleft()
 
-    async def _put_back(self, unsent: Iterable[Sequence[Delivery]]) -> None:
-        """With what was leased ahead."""
-        back = list(chain.from_iterable(unsent))
-        while batches := await self._leased_ahead():
-            back += chain.from_iterable(batches)
-        await self._outbox.put_back(back)
-
-    async def _failed(self, batch: Sequence[Delivery], error: DestinationError, took: float) -> None:
-        if isinstance(error, Refused):
-            await self._halve(batch, error)
-        else:
-            await self._hold_back(batch, error, took)
-
-    async def _settle_meanwhile(self, run: _Run, *, more: bool) -> _Run:
-        """Settles a run, and answers the next one: what was leased ahead is sent while this is written down."""
-        call = self._call_was(run.took, gate=partial(passed, sent=run.size, most=self.terms.batch))
-        self._settling.append(asyncio.ensure_future(self._settle(run.sent, run.outcomes, call)))
-        if ahead := await self._leased_ahead():
+    async def _next(self, *, more: bool) -> None:
+        """A run is over: it is written down while the next one is sent."""
+        self._write_down()
+        await self._take_ahead()
+        if self._unsent:
             await self._settled(most=RUNS_AHEAD)
-            return self._run(*ahead)
-        # Both are committed together: the batch costs one fsync.
-        following = asyncio.ensure_future(self._outbox.lease(self.terms)) if more else _nothing()
+            return
+        if more:
+            # Both are committed together: the batch costs one fsync.
+            self._ahead.append(asyncio.ensure_future(self._leased()))
         await self._settled(most=0)
-        return self._run(await following)
+        await self._take_ahead()
+
+    def _write_down(self) -> None:
+        """Begins to settle what was answered."""
+        if not self._sent:
+            return
+        gate = partial(passed, sent=self._passed, most=self.terms.batch) if self._passed else _unchanged
+        call = self._brought(self._took, gate)
+        self._settling.append(asyncio.ensure_future(self._settle(self._sent, self._outcomes, call)))
+        self._sent, self._outcomes, self._passed = [], [], 0
 
     async def _settled(self, *, most: int) -> None:
-        """Waits until at most so many runs are still being written down."""
-        while len(self._settling) > most:
-            await self._settling.popleft()
+        """Waits until at most so many runs are still being written down. Raises when one could not be."""
+        over = [self._settling.popleft() for _ in range(len(self._settling) - most)]
+        for failure in await asyncio.gather(*over, return_exceptions=True):
+            if failure is not None:
+                raise failure
+
+    async def _put_back(self) -> None:
+        """All that is leased and was not sent."""
+        ahead, self._ahead = self._ahead, deque()
+        back = list(chain.from_iterable(self._unsent))
+        self._unsent.clear()
+        for leased in await asyncio.gather(*ahead, return_exceptions=True):
+            back += () if isinstance(leased, BaseException) else chain.from_iterable(leased)
+        await self._outbox.put_back(back)
 
     def _is_owed(self, delivery: Delivery) -> bool:
         """Whether the service is still to be told of the link, of tags or of a title. A second add would overwrite what
@@ -249,8 +272,9 @@ class Sender:
     async def _call(self, part: Sequence[Delivery]) -> Sequence[Outcome]:
         """One outcome each. A plug's bug is taken for a refusal: the link that brings it up must not block the line."""
         try:
-            outcomes = await self._destination.send(part)
-        except DestinationError:
+            outcomes = [_writable(outcome) for outcome in await self._destination.send(part)]
+        except DestinationError as error:
+            error.args = (printable(str(error)),)
             raise
         except Exception as error:
             log.exception("%s failed in a way it should not", self._destination.name)
@@ -268,23 +292,33 @@ class Sender:
         gate = await self._outbox.gate(self._destination.name)
         links, (_, error) = [delivery for delivery, _ in refused], refused[0]
         if alone or (len(refused) == 1 and not untried and not gate.failures):
-            await self._settle(links, [Dead(str(error)) for _, error in refused], self._call_was(0.0))
+            await self._settle(links, [Dead(str(error)) for _, error in refused], self._call_was(0.0, gate=_unchanged))
             return
         everything = Unavailable(f"refuses everything: {error}")
         await self._hold_back(untried, everything, 0.0)
         await self._settle(links, [Retry(str(error)) for _, error in refused], None)
 
-    def _call_was(self, took: float, *, gate: Callable[[Gate], Gate] = lambda gate: gate) -> Call:
-        """What calls brought, and what was heard of limits since this was last asked."""
+    def _listen(self) -> bool:
+        """Hears what the last answers said; whether anything of limits."""
         headers = self._destination.heard() if isinstance(self._destination, Metered) else ()
         heard = [budget.read(answer, now=self._clock()) for answer in headers]
+        self._heard += heard
+        return any(answer.said for answer in heard)
+
+    def _call_was(self, took: float, *, gate: Callable[[Gate], Gate]) -> Call:
+        """What the last call brought, its headers too."""
+        self._listen()
+        return self._brought(took, gate)
+
+    def _brought(self, took: float, gate: Callable[[Gate], Gate]) -> Call:
+        heard, self._heard = self._heard, []
         return Call(terms=self.terms, heard=heard, took=took, gate=gate)
 
     async def _hold_back(
         self, batch: Sequence[Delivery], error: DestinationError, took: float, *, looked_up: bool = False
     ) -> None:
         """The whole call failed: the links go back unharmed, and the gate says when to come again."""
-        now, call = self._clock(), self._call_was(0.0)
+        now, call = self._clock(), self._call_was(0.0, gate=_unchanged)
         wait = named_wait(error, call.heard)
         until = now + wait if wait is not None and isinstance(error, Throttled) else 0.0
         change = partial(shut, error=error, wait=wait, now=now, chance=self._chance(), sent=len(batch))
@@ -292,6 +326,7 @@ class Sender:
         lost = looked_up or (isinstance(error, Unavailable) and error.sent)
         outcome = Unknown(str(error)) if lost else Retry(str(error), burns=False)
         await self._settle(batch, [outcome] * len(batch), call, burns=False)
+        await self._put_back()
         gate = await self._outbox.gate(self._destination.name)
         if gate.state == "paused":
             log.error("%s is paused: %s; `pocket-bridge resume %s` goes on", gate.connection, error, gate.connection)
@@ -317,11 +352,19 @@ class Sender:
         return settlement(delivery.attempts, outcome, now=now, chance=self._chance())
 
 
-def _nothing() -> asyncio.Future[Any]:
-    """Nothing is going on: an empty batch that is there already."""
-    nothing: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-    nothing.set_result(())
-    return nothing
+def _unchanged(gate: Gate) -> Gate:
+    return gate
+
+
+def _writable(outcome: Outcome) -> Outcome:
+    """What a service says may hold halves of characters, which no database takes. Raises TypeError for no outcome."""
+    match outcome:
+        case Delivered():
+            name = outcome.remote_id
+            return outcome if name.isascii() else replace(outcome, remote_id=printable(name))
+        case Retry() | Dead() | Unknown():
+            return replace(outcome, reason=printable(outcome.reason))
+    raise TypeError(type(outcome).__name__)
 
 
 def calls_of_a_run(took: float, batch: int) -> int:

@@ -34,9 +34,9 @@ def take(tx: Tx, connection: str, found: Turn) -> None:
         tx.executemany("INSERT INTO turn (connection, scope, at) VALUES (?, ?, ?)", rows)
 
 
-def are_known(tx: Tx, scopes: Sequence[str]) -> bool:
-    """Whether anything is known of a limit: until then calls go as they come."""
-    return _says_something(*_kept_of(tx, scopes).values())
+def are_known(tx: Tx, scopes: Sequence[str], now: float) -> bool:
+    """Whether anything is known of a limit now: until then calls go as they come."""
+    return any(one.known or one.blocked > now for one in _kept_of(tx, scopes).values())
 
 
 def may_call(tx: Tx, scopes: Sequence[str], *, now: float) -> bool:

@@ -15,7 +15,7 @@ from bridge.ports import Gate, Terms
 from bridge.store import budgets
 from bridge.store.gates import find_gate
 from bridge.store.outbox import HAND_LANE, LANES, concerned
-from bridge.store.sqlite import Tx, chunks, marks
+from bridge.store.sqlite import Tx, chunks, marks, padded
 
 _COLUMNS = "id, url, title, tags, sent_tags, added, at, attempts, remote_id, account, new_title, due"
 
@@ -25,9 +25,7 @@ _SQL_LEASE = """
     WHERE id IN ({ids})
 """
 _SQL_PUT_BACK = f"""
-    UPDATE delivery SET state = '{MOVES[Event.PUT_OFF][1]}', lease = '', changed = ?,
-        due = CASE WHEN at < ? THEN at ELSE ? END
-    WHERE id = ? AND lease = ?
+    UPDATE delivery SET state = '{MOVES[Event.PUT_OFF][1]}', lease = '', changed = ?, due = ? WHERE id = ? AND lease = ?
 """
 # One look at the index for each lane: what is due later is not walked over.
 _SQL_DUE = f"""
@@ -52,9 +50,9 @@ def lease(tx: Tx, terms: Terms, *, reserve: float, now: float) -> list[Delivery]
         return []
     most = 1 if gate.failures else min(terms.batch, gate.batch or terms.batch)
     due, by_hand = _due(tx, terms.connection, most, now)
-    if not due or _gathers(due, most, terms, by_hand=by_hand, now=now):
+    if not due or _gathers(due, most, terms, by_hand=by_hand > 0, now=now):
         return []
-    if not _is_its_turn(tx, terms, by_hand=by_hand, reserve=reserve, now=now):
+    if not _is_its_turn(tx, terms, by_hand=by_hand > 0, reserve=reserve, now=now):
         return []
     return _lease(tx, sorted(due, key=_NUMBER), Event.LEASED, now)
 
@@ -62,11 +60,12 @@ def lease(tx: Tx, terms: Terms, *, reserve: float, now: float) -> list[Delivery]
 def lease_ahead(tx: Tx, terms: Terms, calls: int, *, now: float) -> list[Sequence[Delivery]]:
     """See ports.Outbox.lease_ahead."""
     gate = find_gate(tx, terms.connection)
-    if not gate.is_open(now) or gate.failures or gate.batch or budgets.are_known(tx, terms.scopes):
+    if not gate.is_open(now) or gate.failures or gate.batch or budgets.are_known(tx, terms.scopes, now):
         return []
     due, by_hand = _due(tx, terms.connection, calls * terms.batch, now)
     batches = [sorted(part, key=_NUMBER) for part in chunks(due, terms.batch)]
-    if batches and _gathers(batches[-1], terms.batch, terms, by_hand=by_hand, now=now):
+    last_by_hand = by_hand > terms.batch * (len(batches) - 1)
+    if batches and _gathers(batches[-1], terms.batch, terms, by_hand=last_by_hand, now=now):
         batches.pop()
     return chunks(_lease(tx, list(chain.from_iterable(batches)), Event.LEASED, now), terms.batch)
 
@@ -83,7 +82,7 @@ def lease_unknown(tx: Tx, terms: Terms, *, reserve: float, now: float) -> list[D
 
 def put_back(tx: Tx, deliveries: Sequence[Delivery], *, now: float) -> None:
     """See ports.Outbox.put_back."""
-    tx.executemany(_SQL_PUT_BACK, [(now, now, now, delivery.id, delivery.lease) for delivery in deliveries])
+    tx.executemany(_SQL_PUT_BACK, [(now, one.due, one.id, one.lease) for one in deliveries])
 
 
 def _open(tx: Tx, terms: Terms, now: float) -> Gate | None:
@@ -92,15 +91,15 @@ def _open(tx: Tx, terms: Terms, now: float) -> Gate | None:
     return gate if gate.is_open(now) else None
 
 
-def _due(tx: Tx, connection: str, most: int, now: float) -> tuple[list[Sequence[Any]], bool]:
-    """What is due, by lane and age, and whether a person's own link is among it."""
+def _due(tx: Tx, connection: str, most: int, now: float) -> tuple[list[Sequence[Any]], int]:
+    """What is due, by lane and age, and how many of them, the first, a person sent by hand."""
     due: list[Sequence[Any]] = []
-    by_hand = False
+    by_hand = 0
     for lane in LANES:
         if len(due) < most:
             [found] = tx.execute(_SQL_ALL_DUE, (connection, lane, now, most - len(due))).fetchone()
             due += json.loads(found)
-        by_hand = by_hand or (lane == HAND_LANE and bool(due))
+        by_hand = len(due) if lane == HAND_LANE else by_hand
     return due, by_hand
 
 
@@ -122,17 +121,20 @@ def _is_its_turn(tx: Tx, terms: Terms, *, by_hand: bool, reserve: float, now: fl
 def _lease(tx: Tx, rows: Sequence[Sequence[Any]], event: Event, now: float) -> list[Delivery]:
     if not rows:
         return []
-    sql = _SQL_LEASE.format(state=MOVES[event][1], ids=marks(rows))
+    numbers = padded([row[0] for row in rows])
     token = uuid.uuid4().hex
-    tx.execute(sql, (token, now + LEASE_SECONDS, now, *[row[0] for row in rows]))
+    sql = _SQL_LEASE.format(state=MOVES[event][1], ids=marks(numbers))
+    tx.execute(sql, (token, now + LEASE_SECONDS, now, *numbers))
     return [_delivery(token, row) for row in rows]
 
 
 def _delivery(token: str, row: Sequence[Any]) -> Delivery:
-    number, url, title, tags, sent, added, at, attempts, remote_id, account, new_title, _ = row
+    number, url, title, tags, sent, added, at, attempts, remote_id, account, new_title, due = row
     wanted, told = _tags(tags), _tags(sent)
     new = tuple(tag for tag in wanted if tag not in told) if told else wanted
-    return Delivery(number, url, title, wanted, new, bool(added), at, attempts, token, remote_id, account, new_title)
+    return Delivery(
+        number, url, title, wanted, new, bool(added), at, attempts, token, remote_id, account, new_title, due
+    )
 
 
 # Of a thousand links that wait, most have the tags of another one.

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import chain
-from operator import itemgetter
+from itertools import chain, repeat
 from typing import Literal
 
 from bridge.delivery import MOVES, Delivery, Event, Settlement, State, after
@@ -14,7 +13,7 @@ from bridge.ports import Call
 from bridge.store import budgets
 from bridge.store.gates import find_gate, set_gate
 from bridge.store.outbox import json_of
-from bridge.store.sqlite import Tx, chunks, marks
+from bridge.store.sqlite import Tx, chunks, marks, padded
 
 # One statement for many rows: each statement of a writer hands the interpreter to whoever else wants it, twice.
 _SQL_SETTLE = """
@@ -34,9 +33,9 @@ _SQL_DELIVER = f"""
 """
 _SQL_ATTEMPT = """
     INSERT INTO attempt (delivery, at, seconds, outcome, detail) SELECT s.column1, ?, ?, ?, ? FROM (VALUES {rows}) AS s
+    WHERE s.column1 IS NOT NULL
 """
-_MOST_ROWS = 1000
-_NUMBER = itemgetter(0)
+_MOST_ROWS = 1024
 
 _Groups = defaultdict[tuple[object, ...], list[tuple[object, ...]]]
 
@@ -83,16 +82,18 @@ def _stand(tx: Tx, deliveries: Sequence[Delivery]) -> bool:
     tokens = {delivery.lease for delivery in deliveries}
     if len(tokens) != 1:
         return not tokens
-    sql = f"SELECT count(*) FROM delivery WHERE id IN ({marks(deliveries)}) AND lease = ? AND revision = sent_revision"
-    standing: int = tx.execute(sql, (*map(_NUMBER, deliveries), *tokens)).fetchone()[0]
+    numbers = _numbers(deliveries)
+    sql = f"SELECT count(*) FROM delivery WHERE id IN ({marks(numbers)}) AND lease = ? AND revision = sent_revision"
+    standing: int = tx.execute(sql, (*numbers, *tokens)).fetchone()[0]
     return standing == len(deliveries)
 
 
 def _changed(tx: Tx, deliveries: Sequence[Delivery]) -> Mapping[int, Literal["", "late", "outgrown", "erased"]]:
     """What became of deliveries while they were out: their lease was lost, more is wanted by now than was sent, or
     their account is gone; "" for nothing."""
-    sql = f"SELECT id, lease, revision > sent_revision FROM delivery WHERE id IN ({marks(deliveries)})"
-    standing = {row[0]: row[1:] for row in tx.execute(sql, tuple(map(_NUMBER, deliveries))).fetchall()}
+    numbers = _numbers(deliveries)
+    sql = f"SELECT id, lease, revision > sent_revision FROM delivery WHERE id IN ({marks(numbers)})"
+    standing = {row[0]: row[1:] for row in tx.execute(sql, numbers).fetchall()}
     changed: dict[int, Literal["", "late", "outgrown", "erased"]] = {}
     for delivery in deliveries:
         lease, outgrown = standing.get(delivery.id, (None, 0))
@@ -117,10 +118,16 @@ def _settled(
     return state, (delivery.id, *values, settlement.remote_id or delivery.remote_id, added, sent_tags, told)
 
 
+def _numbers(deliveries: Sequence[Delivery]) -> Sequence[int | None]:
+    return padded([delivery.id for delivery in deliveries])
+
+
 def _write(tx: Tx, sql: str, rows: Sequence[tuple[object, ...]], *same: object) -> None:
     """`same`: the parameters that are the same for all rows."""
     for part in chunks(rows, _MOST_ROWS):
-        tx.execute(_for_rows(sql, len(part), len(part[0])), (*same, *chain.from_iterable(part)))
+        columns, full = len(part[0]), padded(part)
+        values = chain(same, chain.from_iterable(part), repeat(None, (len(full) - len(part)) * columns))
+        tx.execute(_for_rows(sql, len(full), columns), tuple(values))
 
 
 @lru_cache(maxsize=64)
@@ -132,12 +139,13 @@ def _tell_again(tx: Tx, deliveries: Sequence[Delivery], now: float) -> None:
     """Whoever sent these links is told again."""
     if not deliveries or tx.execute("SELECT 1 FROM report LIMIT 1").fetchone() is None:
         return
+    numbers = _numbers(deliveries)
     sql = (
         "UPDATE report SET due = ? WHERE arrival IN"
         " (SELECT s.arrival FROM sighting s JOIN delivery d ON d.link = s.link"
-        f" WHERE d.id IN ({marks(deliveries)}))"
+        f" WHERE d.id IN ({marks(numbers)}))"
     )
-    tx.execute(sql, (now, *map(_NUMBER, deliveries)))
+    tx.execute(sql, (now, *numbers))
 
 
 @lru_cache(maxsize=4096)

@@ -73,6 +73,11 @@ class _Waiting:
     error: BaseException | None = None
 
 
+def padded(values: Sequence[T]) -> Sequence[T | None]:
+    """With None, which no id is, up to a power of two: statements of few lengths stay prepared, in little memory."""
+    return [*values, *[None] * ((1 << (len(values) - 1).bit_length()) - len(values) if values else 0)]
+
+
 def marks(values: Sequence[Any]) -> str:
     """A parameter for each."""
     return ", ".join("?" * len(values))

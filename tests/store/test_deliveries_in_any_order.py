@@ -192,7 +192,7 @@ class Sending(RuleBasedStateMachine):
         for one in batch:
             held = before[one.id].lease == one.lease
             assert held or after[one.id] == before[one.id], "a lost lease was put back"
-            assert not held or (after[one.id].state == "pending" and after[one.id].due <= self.clock())
+            assert not held or (after[one.id].state == "pending" and after[one.id].due == one.due)
         self.check_moves(before, moved(Event.PUT_OFF))
 
     @rule(
