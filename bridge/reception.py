@@ -63,7 +63,7 @@ def reception(settings: Settings, store: Store, net: Net, opened: Opened) -> Rec
     users, watch = _users(settings, store), _watch(settings, store, opened)
     trades = (
         _of_people(users, opened.feeds),
-        commands(Office(store, store, opened.webhooks.hooks), desk.outcome),
+        commands(Office(store, store, opened.webhooks.hooks, opened.webhooks.refusals), desk.outcome),
         _feeds(settings, store, net, opened, users).commands(),
         Transfer(store, store, store, connections=opened.names).commands(),
         _caretaker(store, opened).commands(),

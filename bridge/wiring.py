@@ -170,7 +170,7 @@ async def _wire(
     front = reception(settings, store, net, opened)
     workers["watch"] = Periodic(front.watch, WATCH_SECONDS)
     workers["clerk"] = Clerk(store, front.desk, store, connections=opened.names, clock=time.time)
-    faces = [*(source.routes for source in sources.values()), _measures(store, owner)]
+    faces = [*(source.routes for source in sources.values()), _measures(store, owner, webhooks.refusals.counts)]
     return Bridge(
         settings=settings,
         store=store,
@@ -232,12 +232,13 @@ def _senders(settings: Settings, store: Store, connections: Sequence[Destination
     }
 
 
-def _measures(store: Store, owner: str) -> Sequence[BaseRoute]:
+def _measures(store: Store, owner: str, refused: Callable[[], Mapping[str, int]]) -> Sequence[BaseRoute]:
     measured = metrics.Metrics(
         store.upkeep,
         store.upkeep,
         build={"version": __version__, "sqlite": sqlite3.sqlite_version},
         full=lambda: store.full,
+        refused=refused,
         clock=time.time,
     )
     return measures.routes(measured, token=owner, content_type=metrics.CONTENT_TYPE)

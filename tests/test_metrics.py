@@ -23,7 +23,14 @@ SAMPLE = re.compile(r'bridge_[a-z_]+(\{([a-z]+="[^"\\\n]*(\\.[^"\\\n]*)*",?)+\})
 
 def metrics(store: Store, clock: Clock) -> Metrics:
     build = {"version": "1", "sqlite": "3"}
-    return Metrics(store.upkeep, store.upkeep, build=build, full=lambda: store.full, clock=clock)
+    return Metrics(
+        store.upkeep,
+        store.upkeep,
+        build=build,
+        full=lambda: store.full,
+        refused=lambda: {"(other names)": 3},
+        clock=clock,
+    )
 
 
 async def test_it_counts_what_came_what_waits_and_what_was_tried(store: Store, clock: Clock) -> None:
@@ -40,6 +47,7 @@ async def test_it_counts_what_came_what_waits_and_what_was_tried(store: Store, c
         'bridge_arrivals_received_total{source="hook"} 4',
         'bridge_arrivals_read_total{source="hook",state="parked"} 1',
         "bridge_arrivals_waiting 0",
+        'bridge_webhooks_refused_total{hook="(other names)"} 3',
         'bridge_deliveries{connection="there",state="dead"} 1',
         'bridge_deliveries{connection="there",state="delivered"} 2',
         'bridge_attempts_total{connection="there",outcome="delivered"} 2',

@@ -16,7 +16,7 @@ Values = Iterable[tuple[Mapping[str, str], float]]
 
 
 class Metrics:
-    """`build`: what answers. `full` is true when the database finds no room."""
+    """`build`: what answers. `full` is true when the database finds no room. `refused`: webhooks, by hook."""
 
     def __init__(
         self,
@@ -25,12 +25,14 @@ class Metrics:
         *,
         build: Mapping[str, str],
         full: Callable[[], bool],
+        refused: Callable[[], Mapping[str, int]],
         clock: Callable[[], float],
     ) -> None:
         self._books = books
         self._notices = notices
         self._build = build
         self._full = full
+        self._refused = refused
         self._clock = clock
         self._text = ""
         self._taken = 0.0
@@ -39,6 +41,7 @@ class Metrics:
         now = self._clock()
         if not self._text or not 0.0 <= now - self._taken < FRESH_SECONDS:
             sample, troubles = await self._books.sample(), await self._notices.troubles()
+            sample = {**sample, "refused": list(self._refused().items())}
             self._text = text(sample, build=self._build, now=now, full=self._full(), troubles=len(troubles))
             self._taken = now
         return self._text
@@ -58,6 +61,8 @@ def _lines(
     told = "Arrivals that were read, by what they were."
     yield from _family("arrivals_read_total", "counter", told, _labelled(sample["taken"], "source", "state"))
     yield from _family("arrivals_waiting", "gauge", "Arrivals that nobody has read yet.", [({}, sample["new"])])
+    told = "Requests to webhooks since the start that did not prove where they are from."
+    yield from _family("webhooks_refused_total", "counter", told, _labelled(sample["refused"], "hook"))
     told = "Deliveries: links wanted at a connection."
     yield from _family("deliveries", "gauge", told, _labelled(sample["deliveries"], "connection", "state"))
     told = "Attempts to send since the start, by outcome."

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bridge.words.parts import Data, columns, green, hashtags, moment, quoted, red
+from bridge.words.parts import Data, beside, columns, green, hashtags, moment, quoted, red
 
 
 def hooks(answer: Data) -> Sequence[str]:
     if not answer["hooks"]:
-        return ["no hooks yet; with the owner's token any name is one: POST /hooks/NAME"]
+        return ["no hooks yet; with the owner's token any name is one: POST /hooks/NAME", *_refused(answer)]
     rows = [
         (
             hook["name"],
@@ -22,7 +22,15 @@ def hooks(answer: Data) -> Sequence[str]:
         )
         for hook in answer["hooks"]
     ]
-    return columns(("name", "kind", "proof", "methods", "address", "from", "paths"), rows)
+    return [*columns(("name", "kind", "proof", "methods", "address", "from", "paths"), rows), *_refused(answer)]
+
+
+def _refused(answer: Data) -> Iterator[str]:
+    """Who was not let in since the start."""
+    width = max((len(refused["name"]) for refused in answer["refused"]), default=0) + 1
+    for refused in answer["refused"]:
+        told = f"refused {refused['number']}, last at {moment(refused['last'])}: {refused['why']}"
+        yield from beside(refused["name"], told, width)
 
 
 def _where(hook: Data) -> str:

@@ -24,6 +24,7 @@ from bridge.sources.webhooks.finder import find
 from bridge.sources.webhooks.hook import Hook
 from bridge.sources.webhooks.map import mapped, proposal
 from bridge.sources.webhooks.office import Office, written
+from bridge.sources.webhooks.refusals import TELL_SECONDS
 from bridge.sources.webhooks.request import HookRequest
 from bridge.sources.webhooks.source import Webhooks, read
 from bridge.store.core import Store
@@ -41,7 +42,7 @@ class House:
         self.store = store
         self.clock = clock
         self.door = Webhooks(store, token=OWNER, clock=clock, key=b"key")
-        self.office = Office(store, store, self.door.hooks)
+        self.office = Office(store, store, self.door.hooks, self.door.refusals)
         transport = httpx.ASGITransport(Starlette(routes=list(self.door.routes)))
         self.http = httpx.AsyncClient(transport=transport, base_url="http://bridge.test")
         self.owner = {"Authorization": f"Bearer {OWNER}"}
@@ -269,6 +270,87 @@ async def test_who_is_not_let_in_is_told_which_secret_counts_and_not_whether_the
     refused = await house.http.post("/hooks/shop", json={"url": A}, headers=house.owner)
     assert (refused.status_code, "takes only its own secret" in refused.json()["error"]) == (401, True)
     assert (await house.http.post("/hooks/nobody", json={"url": A})).json() == refused.json()
+
+
+# Refused.
+
+
+async def refuse_many(house: House) -> None:
+    house.declare(name="gh", kind="github")
+    await house.office.add("shop", "generic", "", {})
+    for path, headers in (
+        ("/hooks/shop", house.owner),
+        ("/hooks/shop", {"Authorization": "Bearer nonsense"}),
+        ("/hooks/shop", {}),
+        ("/hooks/gh", {"X-Hub-Signature-256": "sha256=00"}),
+        ("/hooks/gh", house.owner),
+        ("/hooks/nobody", {"Authorization": "Bearer nonsense"}),
+        ("/hooks/no-one/with-a-key", {}),
+        ("/save", {"Authorization": "Bearer nonsense"}),
+    ):
+        house.clock.move(1)
+        assert (await house.http.post(path, json={"url": A}, headers=headers)).status_code == 401
+
+
+async def test_who_is_refused_is_counted_by_hook_and_other_names_together(house: House) -> None:
+    await refuse_many(house)
+    refused = (await house.office.list())["refused"]
+    assert [(one["name"], one["number"]) for one in refused] == [
+        ("shop", 3),
+        ("gh", 2),
+        ("(other names)", 2),
+        ("(save)", 1),
+    ]
+    assert refused[0]["why"] == "it has no header “authorization”"
+    assert refused[-1]["last"] == house.clock()
+    assert house.door.refusals.counts() == {"shop": 3, "gh": 2, "(other names)": 2, "(save)": 1}
+    assert "nonsense" not in str(refused)
+
+
+@pytest.mark.parametrize(
+    ("headers", "why"),
+    [
+        ({"Authorization": f"Bearer {OWNER}"}, "owner's token; this hook takes only its own secret"),
+        ({"Authorization": "Bearer nonsense"}, "its token is not the one of this hook"),
+        ({}, "no header “authorization”"),
+    ],
+)
+async def test_why_a_request_was_refused_is_told_to_the_owner(house: House, headers: dict[str, str], why: str) -> None:
+    await house.office.add("shop", "generic", "", {})
+    answer = await house.http.post("/hooks/shop", json={"url": A}, headers=headers)
+    [refused] = (await house.office.list())["refused"]
+    assert why in refused["why"]
+    nobody = await house.http.post("/hooks/nobody", json={"url": A}, headers={"Authorization": "Bearer nonsense"})
+    assert (answer.status_code, answer.content, answer.headers) == (401, nobody.content, nobody.headers)
+
+
+async def test_a_name_of_no_hook_takes_no_memory(house: House) -> None:
+    for number in range(50):
+        await house.http.post(f"/hooks/nobody{number}", json={"url": A})
+    assert house.door.refusals.counts() == {"(other names)": 50}
+
+
+async def test_the_log_says_once_in_five_minutes_who_was_refused(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.declare(name="gh", kind="github")
+
+    async def refuse_and_tell() -> list[str]:
+        caplog.clear()
+        for _ in range(3):
+            await house.http.post("/hooks/gh", json={"url": A}, headers={"X-Hub-Signature-256": "sha256=00"})
+        house.door.refusals.tell()
+        return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+    [said] = await refuse_and_tell()
+    assert re.fullmatch(r"hook gh: 3 requests refused since .+ UTC: its signature does not match", said)
+    assert await refuse_and_tell() == []
+    house.clock.move(TELL_SECONDS)
+    [said] = await refuse_and_tell()
+    assert said.startswith("hook gh: 6 requests refused since ")
+    house.clock.move(TELL_SECONDS)
+    house.door.refusals.tell()
+    assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
 
 
 # Learned and replayed.

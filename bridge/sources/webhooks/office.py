@@ -17,6 +17,7 @@ from bridge.sources.webhooks.hook import Hook
 from bridge.sources.webhooks.kinds import SIGNS_OF_A_KIND
 from bridge.sources.webhooks.map import FACTS, leaves_of, proposal
 from bridge.sources.webhooks.reading import Said, kind_of, read, said_by
+from bridge.sources.webhooks.refusals import Refusals
 from bridge.sources.webhooks.register import Register, as_data
 from bridge.sources.webhooks.request import HookRequest, from_raw
 from bridge.sources.webhooks.save_page import bookmarklet
@@ -41,14 +42,16 @@ class Captures(Protocol):
 class Office:
     """Answers are plain data. No answer holds a secret but the one to `add`, which is given once."""
 
-    def __init__(self, inbox: Inbox, captures: Captures, hooks: Register) -> None:
+    def __init__(self, inbox: Inbox, captures: Captures, hooks: Register, refusals: Refusals) -> None:
         self._inbox = inbox
         self._captures = captures
         self._hooks = hooks
+        self._refusals = refusals
 
     async def list(self) -> dict[str, Any]:
-        """Every hook, without its secret."""
-        return {"hooks": [as_data(hook, in_file=self._hooks.is_in_file(name)) for name, hook in self._hooks.items()]}
+        """Every hook, without its secret; and who was not let in since the start, by the name that was asked for."""
+        hooks = [as_data(hook, in_file=self._hooks.is_in_file(name)) for name, hook in self._hooks.items()]
+        return {"hooks": hooks, "refused": list(self._refusals)}
 
     async def add(self, name: str, kind: str, auth: str, secret: Mapping[str, str]) -> dict[str, Any]:
         """Makes an address; see Register.add."""

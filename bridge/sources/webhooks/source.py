@@ -18,12 +18,14 @@ from bridge.sources.webhooks.hook import Hook, is_robot, may_be_named
 from bridge.sources.webhooks.kinds import Kind
 from bridge.sources.webhooks.office import Office, commands
 from bridge.sources.webhooks.reading import EXAMPLE, MOST_LINKS, held_by, key_of, nothing, read, said_by
+from bridge.sources.webhooks.refusals import OTHERS, SAVE, Refusals, why
 from bridge.sources.webhooks.register import Register
 from bridge.sources.webhooks.request import HookRequest, captured
 
 __all__ = ["MOST_LINKS", "Hook", "Office", "Webhooks", "commands", "read"]
 
 _RETRY_AFTER = b"30"
+_TELL_SECONDS = 10.0  # how often it is looked whether the log should say who was refused
 _LARGE = 64 * 1024  # a body that takes so long to read that others would wait for it
 
 # What proves a request is in a header or an address that no page can make a browser add by itself: any page may ask.
@@ -52,6 +54,7 @@ class Webhooks:
         if not token:
             raise ConfigError("webhooks need the owner's token: without one anybody could save links")
         self.hooks = Register(inbox, key or token.encode())
+        self.refusals = Refusals(clock)
         self._inbox = inbox
         self._owners = Hook(name="", secrets=(token.encode(),), where={})
         self.routes = [
@@ -63,7 +66,9 @@ class Webhooks:
         ]
 
     async def run(self) -> None:
-        await asyncio.Event().wait()
+        while True:
+            await asyncio.sleep(_TELL_SECONDS)
+            self.refusals.tell()
 
     async def _receive(self, request: Incoming) -> Answer:
         # The body is there before anything is decided: an early answer would tell which hooks exist.
@@ -73,7 +78,7 @@ class Webhooks:
         if not hook.signed:
             digest_like_a_signature(request.body)
         if not hook.admits(request):
-            return _unauthorized()
+            return self._refused(request, hook)
         if refusal := _refusal(request, hook):
             return refusal
         kept = captured(request, hook)
@@ -84,6 +89,13 @@ class Webhooks:
         except StoreError:
             said = "it cannot be stored now; nothing was kept, send it again"
             return _error(503, said, (b"retry-after", _RETRY_AFTER))
+
+    def _refused(self, request: Incoming, hook: Hook) -> Answer:
+        # The same work for every name, whatever comes of it.
+        by_owner = self._owners.admits(request)
+        name = hook.name or (OTHERS if request.name else SAVE)
+        self.refusals.note(name, why(hook, request, by_owner=by_owner))
+        return _unauthorized()
 
     async def _keep(self, kept: HookRequest, hook: Hook) -> Answer:
         source = "hook" if kept.hook else "save"
