@@ -35,6 +35,7 @@ from bridge.net import Net
 from bridge.ports import Arrival, Key, Read, Terms
 from bridge.rules import Decision
 from bridge.sender import Sender
+from bridge.service import collect_seldom
 from bridge.store.core import Store
 from bridge.store.sqlite import Tx
 
@@ -356,6 +357,7 @@ def main() -> int:
     if given.part:
         print(json.dumps(asyncio.run({"sent": _sent, "taken": _taken}[given.part](given.waiting))))
         return 0
+    collect_seldom()  # as the program does
     asyncio.run(_all(given))
     return 1 if MISSED else 0
 
