@@ -131,7 +131,7 @@ async def _handled(handle: Handler, line: bytes) -> dict[str, Any]:
         asked = json.loads(line)
         return {"answer": await handle(asked["command"], asked["arguments"])}
     except BridgeError as error:
-        return {"error": str(error)}
+        return {"error": str(error), "wrong_use": isinstance(error, ConfigError)}
     except Exception:
         # The process must live on, and whoever asked must not wait for an answer that never comes.
         log.exception("a command failed")
@@ -139,7 +139,8 @@ async def _handled(handle: Handler, line: bytes) -> dict[str, Any]:
 
 
 def ask(data: Path, command: str, arguments: Mapping[str, Any]) -> Any:
-    """The running process's answer. Raises BridgeError with its words, ConnectionError when none is running."""
+    """The running process's answer. Raises BridgeError (ConfigError for wrong use) with its words, ConnectionError
+    when none is running."""
     with _reachable(data / SOCKET) as path, socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(120.0)
         try:
@@ -151,7 +152,7 @@ def ask(data: Path, command: str, arguments: Mapping[str, Any]) -> Any:
         connection.sendall(json.dumps({"command": command, "arguments": arguments}).encode() + b"\n")
         answer = json.loads(connection.makefile("rb").readline() or b'{"error": "the running process stopped"}')
     if "error" in answer:
-        raise BridgeError(answer["error"])
+        raise (ConfigError if answer.get("wrong_use") else BridgeError)(answer["error"])
     return answer["answer"]
 
 

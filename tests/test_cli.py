@@ -46,7 +46,8 @@ def test_a_second_time_it_says_since_when_and_what_is_new(run: Run) -> None:
 
 def test_what_is_no_address_is_refused_in_a_sentence(run: Run) -> None:
     result = run("add", "javascript:alert(1)")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
+    assert run("add", "not a url").exit_code == 2
     assert "only http and https are saved" in result.output
     assert "Traceback" not in result.output
 
@@ -59,6 +60,45 @@ def test_where_a_bridge_is_reached_is_a_web_address_or_refused(run: Run, origin:
     assert "no hooks yet" in run("hooks", "list").output
     added = run("hooks", "add", "shop", "--origin", "https://bridge.example/below/")
     assert "address  https://bridge.example/below/hooks/shop\n" in added.output
+
+
+@pytest.fixture
+def public(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("BRIDGE_PUBLIC_URL", "https://links.example")
+    return "https://links.example"
+
+
+def test_an_address_is_under_the_public_one_unless_another_is_given(run: Run, public: str) -> None:
+    assert f"  address  {public}/hooks/shop\n" in run("hooks", "add", "shop").stdout
+    assert "https://other.example/hooks/two\n" in run("hooks", "add", "two", "--origin", "https://other.example").stdout
+    marked = run("hooks", "bookmarklet")
+    assert (f"{public}/save?url=" in marked.stdout, marked.stderr.count("only")) == (True, 0)
+
+
+def test_who_does_not_say_where_the_bridge_is_reached_is_told_in_a_line_how_to(run: Run) -> None:
+    for command in (("add", "shop"), ("bookmarklet",)):
+        told = run("hooks", *command)
+        [line] = [line for line in told.stderr.splitlines() if "BRIDGE_PUBLIC_URL or --origin" in line]
+        assert "http://127.0.0.1:8080 is where it listens: services on the internet cannot reach it" in line
+        assert "BRIDGE_PUBLIC_URL" not in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("kind", "auth", "entered"),
+    [
+        ("github", "", "Payload URL = address, Content type = application/json, Secret = secret"),
+        ("zapier", "", "header Authorization: Bearer {secret}"),
+        ("generic", "basic", "user and password = secret, before and after the colon"),
+        ("github", "bearer", "header Authorization: Bearer {secret}"),
+        ("generic", "hmac-sha256", "its signature comes in x-hub-signature-256"),
+        ("ifttt", "", "Method = POST, Content type = application/json; no header"),
+    ],
+)
+def test_an_added_hook_says_what_to_enter_where(run: Run, public: str, kind: str, auth: str, entered: str) -> None:
+    told = run("hooks", "add", "shop", "--kind", kind, *(("--auth", auth) if auth else ())).stdout
+    assert public in told
+    secret = re.search(r"^  secret   (\S+)$", told, re.MULTILINE)
+    assert entered.format(secret=secret[1] if secret else "") in " ".join(told.split())
 
 
 @pytest.mark.parametrize("days", ["0", "-3", "nan", "inf"])
@@ -214,7 +254,7 @@ def test_an_address_typed_without_its_scheme_is_taken_as_https(run: Run, typed: 
 
 @pytest.mark.parametrize("typed", ["localhost", "example.org and more", "ann@example.org", "1.5", "ftp://example.org/"])
 def test_what_may_be_no_address_gets_no_scheme(run: Run, typed: str) -> None:
-    assert run("add", typed).exit_code == 1
+    assert run("add", typed).exit_code == 2
 
 
 @pytest.mark.parametrize("command", ["send", "give-up"])

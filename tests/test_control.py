@@ -42,6 +42,14 @@ async def test_an_error_keeps_its_words(tmp_path: Path) -> None:
         await asked(tmp_path, "fail", {})
 
 
+async def test_wrong_use_is_wrong_use_also_where_a_process_runs(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no connection “x”"):
+        await asked(tmp_path, "fail", {})
+    with pytest.raises(BridgeError) as failed:
+        await asked(tmp_path, "crash", {})
+    assert not isinstance(failed.value, ConfigError)
+
+
 async def test_a_bug_in_a_command_is_an_answer_too_and_the_process_lives_on(tmp_path: Path) -> None:
     with pytest.raises(BridgeError, match="its log says why"):
         await asked(tmp_path, "crash", {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 import time
@@ -28,7 +29,10 @@ def _where_reached(_context: click.Context, _option: click.Parameter, given: str
 
 
 origin = click.option(
-    "--origin", default="", callback=_where_reached, help="Where others reach this bridge: https://bridge.example."
+    "--origin",
+    default="",
+    callback=_where_reached,
+    help="Where others reach this bridge: https://bridge.example. Usually what BRIDGE_PUBLIC_URL says.",
 )
 
 
@@ -60,7 +64,8 @@ def hooks_add(
     """Make an address for a service and print it with its secret, once."""
     given = {"file": str(Path(secret_file).resolve())} if secret_file else {"env": secret_env} if secret_env else {}
     answer = ask("hooks-add", {"name": name, "kind": kind, "auth": auth, "secret": given})
-    show(answer | {"url": _origin(origin) + answer["address"]}, words.hook_added, as_json=as_json)
+    in_words = functools.partial(words.hook_added, as_its_kind=not auth)
+    show(answer | {"url": _reached(origin) + answer["address"]}, in_words, as_json=as_json)
 
 
 @hooks.command(name="remove")
@@ -110,12 +115,18 @@ def hooks_replay(arrival: int, as_json: bool) -> None:  # noqa: FBT001
 @as_json
 def hooks_bookmarklet(origin: str, as_json: bool) -> None:  # noqa: FBT001
     """Print a bookmark that saves the page one is looking at. It holds no token."""
-    answer = ask("hooks-bookmarklet", {"origin": _origin(origin)}, looks=True, of_rules=True)
+    answer = ask("hooks-bookmarklet", {"origin": _reached(origin)}, looks=True, of_rules=True)
     show(answer, lambda answer: [answer["bookmarklet"]], as_json=as_json)
 
 
-def _origin(given: str) -> str:
-    return given or f"http://{current_settings().listen}"
+def _reached(origin: str) -> str:
+    """Where others reach this bridge. When nobody says, where it listens, and a word on that to the person."""
+    settings = current_settings()
+    if known := origin or settings.public_url.rstrip("/"):
+        return known
+    here = f"{'https' if settings.tls_cert else 'http'}://{settings.listen}"
+    click.echo(words.only_here(here, on_loopback=settings.on_loopback), err=True)
+    return here
 
 
 def _next_request(name: str, seconds: float) -> int:

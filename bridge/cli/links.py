@@ -14,7 +14,8 @@ from typing import Any
 import click
 
 from bridge.cli.asking import as_json, ask, conversation, current_settings, look, show, typed_address
-from bridge.errors import ConfigError
+from bridge.errors import ConfigError, InvalidArrival
+from bridge.link import web_address
 from bridge.scan import web_addresses
 from bridge.words import links as words
 
@@ -29,10 +30,18 @@ def add(url: str, title: str, tags: tuple[str, ...], note: str, as_json: bool) -
     """Save a link and say what became of it."""
     if len(url.split()) > 1 and len(found := web_addresses(url)) > 1:
         raise ConfigError(f"these are {len(found)} addresses: add one at a time, or bring a file with “import”")
+    _refuse_no_address(typed_address(url))
     answer = ask("add", {"url": typed_address(url), "title": title, "tags": list(tags), "note": note})
     show(answer, words.added, as_json=as_json)
     if not words.is_saved(answer):
         sys.exit(1)
+
+
+def _refuse_no_address(what: str) -> None:
+    try:
+        web_address(what)
+    except InvalidArrival as error:
+        raise ConfigError(str(error)) from None
 
 
 @click.command()

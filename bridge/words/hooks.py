@@ -37,11 +37,55 @@ def _where(hook: Data) -> str:
     return ", ".join(f"{fact}: {paths[0]}" for fact, paths in hook["where"].items())
 
 
-def hook_added(answer: Data) -> Sequence[str]:
+_ENTER = {
+    "github": "Settings → Webhooks: Payload URL = address, Content type = application/json, Secret = secret",
+    "gitlab": "Settings → Webhooks: URL = address, Secret token = secret",
+    "gitea": "Settings → Webhooks: Target URL = address, POST content type = application/json, Secret = secret",
+    "bitbucket": "Repository settings → Webhooks: URL = address, Secret = secret",
+    "slack": "Event Subscriptions (or a slash command): Request URL = address",
+    "discord": "Webhooks: Endpoint URL = address",
+    "miniflux": "Settings → Integrations → Webhook: Webhook URL = address",
+    "karakeep": "Settings → Webhooks: URL = address, Auth token = secret",
+    "standard-webhooks": "the endpoint's URL = address",
+    "ifttt": "“Make a web request”: URL = address, Method = POST, Content type = application/json; no header",
+    "mailgun": 'a route with the action forward("ADDRESS")',
+    "postmark": "inbound webhook = address with the secret in it: https://USER:PASSWORD@…",
+    "inoreader": "a rule's webhook = address; the secret is in it",
+    "mastodon": "Administration → Webhooks: Endpoint URL = address",
+    "readwise": "Webhook: URL = address",
+}
+_ENTER_BY_PROOF = {
+    "bearer": "where it sends from: URL = address, and the header",
+    "path": "where it sends from: URL = address; the secret is in it",
+    "basic": "where it sends from: URL = address, user and password = secret, before and after the colon",
+    "header": "where it sends from: URL = address, header {header} = secret",
+}
+
+
+def only_here(address: str, *, on_loopback: bool) -> str:
+    """That nobody said where others reach this bridge."""
+    reach = "services on the internet cannot reach it" if on_loopback else "is that where others reach it?"
+    return f"({address} is where it listens: {reach}; BRIDGE_PUBLIC_URL or --origin tells the public address)"
+
+
+def hook_added(answer: Data, *, as_its_kind: bool = True) -> Sequence[str]:
+    """`as_its_kind`: nobody chose another way to prove a request."""
     lines = [f"{green('added')}: {answer['name']} ({answer['kind']}, {answer['auth']})", f"  address  {answer['url']}"]
     if answer["secret"] and answer["secret"] not in answer["url"]:
         lines.append(f"  secret   {answer['secret']}")
+    if answer["auth"] == "bearer":
+        lines.append(f"  header   Authorization: Bearer {answer['secret'] or 'SECRET'}")
+    lines += beside("  enter", _enter(answer, as_its_kind=as_its_kind), 10)
     return [*lines, f"Send something there, then: pocket-bridge hooks captured {answer['name']}"]
+
+
+def _enter(answer: Data, *, as_its_kind: bool) -> str:
+    """What is to be entered where the requests come from."""
+    here = "where it sends from: URL = address"
+    signed = f"{here}, secret = secret; its signature comes in {{header}}" if answer["header"] else here
+    of_kind = _ENTER.get(answer["kind"]) if as_its_kind else None
+    words = of_kind or _ENTER_BY_PROOF.get(answer["auth"], signed)
+    return words.format(header=answer["header"])
 
 
 def hook_removed(answer: Data) -> Sequence[str]:
