@@ -8,7 +8,7 @@ from typing import Any
 
 from bridge.delivery import State
 from bridge.ports.keeping import WAITING, Line
-from bridge.store.outbox import STOPPED, within
+from bridge.store.outbox import LANES, STOPPED, within
 from bridge.store.sqlite import Tx
 
 MOST_AT_ONCE = 500
@@ -23,6 +23,13 @@ _SQL_RECENT = """
     SELECT d.connection, count(*), min(a.at) FROM attempt a JOIN delivery d ON d.id = a.delivery
     WHERE a.id > (SELECT coalesce(max(id), 0) FROM attempt) - ? AND a.at > ? AND a.outcome = 'delivered'
     GROUP BY d.connection
+"""
+# The oldest of those that are due first, each by a look at the index: of a million that wait not all are read.
+_SQL_SPAN = """
+    SELECT (SELECT min(at) FROM (SELECT at FROM delivery WHERE connection = ? AND state = 'pending' AND lane = ?
+            ORDER BY due, id LIMIT 1000)),
+        (SELECT min(due) FROM delivery WHERE connection = ? AND state = 'pending' AND lane = ?),
+        (SELECT max(due) FROM delivery WHERE connection = ? AND state = 'pending' AND lane = ?)
 """
 # Each part walks over an index of its own: what is delivered is not looked at.
 _SQL_COUNTS = f"""
@@ -53,16 +60,14 @@ def lines(tx: Tx, now: float) -> list[Line]:
 
 
 def _line(tx: Tx, connection: str, states: dict[str, int], sent: int, sent_in: float) -> Line:
-    oldest, next_due, last_due = None, None, 0.0
-    if states.get("pending"):
-        sql = "SELECT min(at), min(due), max(due) FROM delivery WHERE connection = ? AND state = 'pending'"
-        oldest, next_due, last_due = tx.execute(sql, (connection,)).fetchone()
+    spans = [tx.execute(_SQL_SPAN, (connection, lane) * 3).fetchone() for lane in LANES] if "pending" in states else []
+    known = [span for span in spans if span[1] is not None]
     return Line(
         connection=connection,
         states=states,
-        oldest=oldest,
-        next_due=next_due,
-        last_due=last_due,
+        oldest=min((oldest for oldest, _, _ in known), default=None),
+        next_due=min((first for _, first, _ in known), default=None),
+        last_due=max((last for _, _, last in known), default=0.0),
         sent=sent,
         sent_in=sent_in,
     )
