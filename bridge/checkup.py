@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge import control
-from bridge.declared import check
+from bridge.declared import check, is_named
 from bridge.errors import BridgeError, ConfigError
 from bridge.rules import EMPTY, RuleFile
 from bridge.settings import Settings, doubts, load_settings
@@ -26,6 +26,7 @@ Finding = Mapping[str, str]
 
 MIB = 1024 * 1024
 LEAST_FREE = 64 * MIB
+REFUSED = "a restart would be refused until then"
 EARLIEST = 1_767_225_600.0
 """2026: a clock that shows less has not been set."""
 
@@ -48,7 +49,7 @@ def _findings() -> Iterator[Finding]:
     yield from (_wrong(line, "correct its name, or remove it") for line in unknown)
     if not unknown:
         yield _ok("the settings are right")
-    rule_file = yield from _rules(settings)
+    rule_file = yield from _rules(settings, running=settings.data.is_dir() and control.runs(settings.data))
     yield _sqlite(sqlite3.sqlite_version)
     yield from _clock()
     try:
@@ -76,12 +77,13 @@ def _findings() -> Iterator[Finding]:
     yield from _at_work(settings, rule_file)
 
 
-def _rules(settings: Settings) -> Generator[Finding, None, RuleFile | None]:
+def _rules(settings: Settings, *, running: bool) -> Generator[Finding, None, RuleFile | None]:
     """Answers the rule file, None when it cannot be used."""
     try:
         rule_file = check(settings)
     except ConfigError as error:
-        yield _wrong(str(error), "correct it; pocket-bridge check tells when it is right")
+        mend = f"mend it; {REFUSED}" if running else "correct it; pocket-bridge check tells when it is right"
+        yield _wrong(str(error), mend)
         return None
     yield _ok(f"the rule file is right: {rule_file.name}" if rule_file.text else "there is no rule file: all is kept")
     by_telegram = settings.telegram_token.get_secret_value() and rule_file.notify.telegram
@@ -155,11 +157,11 @@ def _at_work(settings: Settings, rule_file: RuleFile | None) -> Iterator[Finding
         yield _wrong(str(error), "see the log of the process")
         return
     yield _ok("pocket-bridge is running") if running else _note("pocket-bridge is not running", "pocket-bridge run")
-    if older:
+    if older and rule_file:
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(older["since"]))
         yield _wrong(
             f"older rules are in use since {since}: {older['because']}",
-            f"mend {settings.rules}, or restart to go without it",
+            _for_older(settings.rules),
         )
     if found["ahead"] > 60:
         words = f"what came in last is from {found['ahead'] / 60:.0f} minutes in the future: the clock was set back"
@@ -169,9 +171,17 @@ def _at_work(settings: Settings, rule_file: RuleFile | None) -> Iterator[Finding
     if not running and not rule_file:
         yield _note("connections and feeds were not looked at", "correct first what is wrong above")
         return
-    yield from (_wrong(trouble["words"], trouble["mend"]) for trouble in found["troubles"])
+    for trouble in found["troubles"]:
+        yield (_note if trouble["passes"] else _wrong)(trouble["words"], trouble["mend"])
     if not found["troubles"]:
         yield _ok("every connection and every source works")
+
+
+def _for_older(file: Path) -> str:
+    """What to do when the rules in use are not those of the file, which is right or gone now."""
+    if file.exists():
+        return f"mend it; {REFUSED}"
+    return f"put it back; {REFUSED}" if is_named(file) else "put it back, or restart to go without it"
 
 
 def _asked(settings: Settings, rule_file: RuleFile) -> tuple[Mapping[str, Any], bool]:
@@ -180,7 +190,7 @@ def _asked(settings: Settings, rule_file: RuleFile) -> tuple[Mapping[str, Any], 
         return control.ask(settings.data, "condition", {}), True
 
     async def alone() -> Mapping[str, Any]:
-        async with open_bridge(settings, rule_file) as bridge:
+        async with open_bridge(settings, rule_file, looks=True) as bridge:
             found: Mapping[str, Any] = await bridge.desk.handle("condition", {})
             return found
 

@@ -27,8 +27,11 @@ from bridge.settings import Settings
 from bridge.sources.feeds.followers import Follower
 from bridge.sources.webhooks.source import Hook
 from bridge.values import amiss
-from bridge.variables import PREFIX, given
+from bridge.variables import ENV, PREFIX, given
 from bridge.web.server import check_certificate
+
+KINDS = sorted(module.name for module in pkgutil.iter_modules(destinations.__path__) if module.name[0] != "_")
+"""Looked up once: the files of a process may be replaced under it."""
 
 
 def load_rules(settings: Settings) -> RuleFile:
@@ -66,12 +69,17 @@ def usable_rules(settings: Settings) -> RuleFile:
 
 def tested_rules(settings: Settings) -> RuleFile:
     """As `load_rules`, and the tests in the file come true. A file that a variable names is there."""
-    if settings.rules == Path(given().get(f"{PREFIX}RULES") or os.devnull) and not settings.rules.exists():
+    if is_named(settings.rules) and not settings.rules.exists():
         raise ConfigError(f"{PREFIX}RULES names {settings.rules}, and there is no such file: write it, or unset it")
     rule_file = load_rules(settings)
     if failures := rules.failures(rule_file):
         raise ConfigError("\n".join(failures))
     return rule_file
+
+
+def is_named(file: Path) -> bool:
+    """Whether a variable names this rule file."""
+    return file == Path(given().get(f"{PREFIX}RULES") or os.devnull)
 
 
 def connect(rule_file: RuleFile, name: str, net: Net) -> Destination:
@@ -142,17 +150,19 @@ def _follower(rule_file: RuleFile, number: int) -> Follower:
 
 
 def _plug(rule_file: RuleFile, name: str, kind: str) -> Any:
-    known = sorted(module.name for module in pkgutil.iter_modules(destinations.__path__) if module.name[0] != "_")
     path = ("destinations", name, "type")
-    if kind in known:
-        return importlib.import_module(f"bridge.destinations.{kind}")
+    if kind in KINDS:
+        try:
+            return importlib.import_module(f"bridge.destinations.{kind}")
+        except ModuleNotFoundError:
+            raise ConfigError(f"pocket-bridge was installed anew under this process: restart it ({kind})") from None
     if "." in kind:
         try:
             return importlib.import_module(kind)
         except ModuleNotFoundError:
             raise rule_file.problem(path, f"there is no module “{kind}”") from None
-    close = difflib.get_close_matches(kind, known, 1)
-    meant = close[0] if close else f"one of: {', '.join(known)}"
+    close = difflib.get_close_matches(kind, KINDS, 1)
+    meant = close[0] if close else f"one of: {', '.join(KINDS)}"
     raise rule_file.problem(path, f"there is no destination of type “{kind}”", meant)
 
 
@@ -184,9 +194,10 @@ def _revealed(rule_file: RuleFile, name: str, written: Mapping[str, Any]) -> dic
 def _secret(rule_file: RuleFile, path: Sequence[str | int], value: Mapping[str, Any]) -> Any:
     match value:
         case {"env": str(variable), **rest} if not rest:
-            if variable not in os.environ:
-                raise rule_file.problem(path, f"the variable {variable} is not set")
-            return os.environ[variable]
+            variables = given()
+            if variable not in variables:
+                raise rule_file.problem(path, f"the variable {variable} is not set, here or in {ENV}")
+            return variables[variable]
         case {"file": str(file), **rest} if not rest:
             try:
                 return Path(file).read_text("utf-8").strip()

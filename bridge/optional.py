@@ -105,7 +105,8 @@ def channels(settings: Settings, rule_file: RuleFile, net: Net) -> dict[str, Cha
 
 
 def hubs(settings: Settings, net: Net, store: Store) -> Hubs | None:
-    """They need an address of ours that the internet reaches."""
-    if not settings.public_url:
+    """They need an address of ours that the internet reaches, and a key to know their answers by."""
+    key = hook_key(settings)
+    if not settings.public_url or not key:
         return None
-    return Hubs(store, net, public_url=settings.public_url, key=hook_key(settings), clock=time.time)
+    return Hubs(store, net, public_url=settings.public_url, key=key, clock=time.time)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from datetime import datetime
@@ -9,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from bridge import control
+from bridge.declared import load_rules, secret_files
 from bridge.errors import ConfigError
 from bridge.settings import Settings
 from bridge.store import backup
-from bridge.wiring import DATABASE
+from bridge.tokens import HOOK_KEY, TOKEN
+from bridge.variables import ENV
+from bridge.wiring import DATABASE, hooks_without_key
 
 _LOGS = ("-wal", "-shm", "-journal")
 
@@ -22,9 +26,19 @@ def restore(settings: Settings, file: Path) -> dict[str, Any]:
     touched."""
     try:
         with control.own(settings.data):
-            return {"file": str(file), **backup.inspect(file), "kept": _exchange(settings.data / DATABASE, file)}
+            kept = _exchange(settings.data / DATABASE, file)
+            hooks = hooks_without_key(settings, file)
+            return {"file": str(file), **backup.inspect(file), "kept": kept, "hooks": hooks}
     except control.Running as running:
         raise ConfigError(f"{running}. A backup is put in place while nothing runs; nothing was changed") from None
+
+
+def beside(settings: Settings) -> list[str]:
+    """The files that a backup does not hold and a bridge in another folder needs."""
+    files = [settings.data / TOKEN, settings.data / HOOK_KEY, settings.rules, Path(ENV)]
+    with contextlib.suppress(ConfigError):
+        files += secret_files(load_rules(settings))
+    return [str(file) for file in dict.fromkeys(files) if file.is_file()]
 
 
 def _exchange(database: Path, file: Path) -> str:

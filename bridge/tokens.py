@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -15,22 +14,34 @@ TOKEN = "token"  # noqa: S105 - a file's name
 HOOK_KEY = "hooks.key"
 
 
-def owner_token(settings: Settings) -> str:
-    """BRIDGE_TOKEN, or the one in DATA/token, made at the first start and readable by its owner only."""
+def owner_token(settings: Settings, *, looks: bool = False) -> str:
+    """BRIDGE_TOKEN, or the one in DATA/token, made at the first start and readable by its owner only. For a command
+    that only `looks` none is made: it gets one that nobody knows."""
     if given := settings.token.get_secret_value():
         return given
-    return _kept_token(settings.data / TOKEN)
+    path = settings.data / TOKEN
+    return _kept(path) or (secrets.token_hex(16) if looks else _made(path))
 
 
 def hook_key(settings: Settings) -> bytes:
-    """What the secrets of hooks that are added by hand are made from; the database holds none of them."""
-    return _kept_token(settings.data / HOOK_KEY).encode()
+    """What the secrets of hooks that are added by hand are made from; the database holds none of them. Empty where
+    there is no such file."""
+    return _kept(settings.data / HOOK_KEY).encode()
 
 
-def _kept_token(path: Path) -> str:
-    with contextlib.suppress(FileNotFoundError):
-        if kept := path.read_text("ascii").strip():
-            return kept
+def new_hook_key(settings: Settings) -> bytes:
+    """A new one, kept in its file. Hooks that were made from another stay closed."""
+    return _made(settings.data / HOOK_KEY).encode()
+
+
+def _kept(path: Path) -> str:
+    try:
+        return path.read_text("ascii").strip()
+    except FileNotFoundError:
+        return ""
+
+
+def _made(path: Path) -> str:
     token = secrets.token_hex(16)
     # Written aside and renamed: a crash must not leave an empty token.
     aside = path.with_suffix(".new")

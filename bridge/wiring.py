@@ -10,6 +10,8 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
@@ -34,10 +36,12 @@ from bridge.sender import Sender
 from bridge.settings import Settings
 from bridge.sources.feeds.source import Feeds, Registry
 from bridge.sources.pocket_api.source import PocketApi
-from bridge.sources.webhooks.source import Webhooks
+from bridge.sources.webhooks.source import SCOPE as HOOKS
+from bridge.sources.webhooks.source import Webhooks, orphans_in, without_key
+from bridge.store import backup
 from bridge.store.core import Store
 from bridge.supervisor import Periodic, Supervisor, Worker
-from bridge.tokens import hook_key, owner_token
+from bridge.tokens import hook_key, new_hook_key, owner_token
 from bridge.upkeep import metrics
 from bridge.upkeep.herald import Herald
 from bridge.upkeep.timekeeper import CLOCK_SECONDS, Timekeeper
@@ -94,28 +98,37 @@ class Bridge:
 
 
 @contextlib.asynccontextmanager
-async def open_bridge(settings: Settings, rule_file: RuleFile | None = None) -> AsyncIterator[Bridge]:
+async def open_bridge(
+    settings: Settings, rule_file: RuleFile | None = None, *, looks: bool = False
+) -> AsyncIterator[Bridge]:
     """Wires everything on the data folder, which the caller owns. Raises ConfigError before anything has started.
 
-    `rule_file`: where the caller has read it already.
+    `rule_file`: where the caller has read it already. `looks`: for a command that only looks; no token, key or
+    ballast is made.
     """
     rule_file = rule_file or tested_rules(settings)
     async with contextlib.AsyncExitStack() as stack:
         net = Net(allow_nets=settings.allow_nets)
         stack.push_async_callback(net.close)
-        store = await Store.open(settings.data / DATABASE, time.time)
+        store = await Store.open(settings.data / DATABASE, time.time, looks=looks)
         stack.push_async_callback(store.close)
         await store.keep_rule_set(rule_file.hash, rule_file.text)
-        bridge = await _wire(settings, rule_file, net, store, stack)
+        bridge = await _wire(settings, rule_file, net, store, stack, looks=looks)
         yield bridge
 
 
 async def _wire(
-    settings: Settings, rule_file: RuleFile, net: Net, store: Store, stack: contextlib.AsyncExitStack
+    settings: Settings,
+    rule_file: RuleFile,
+    net: Net,
+    store: Store,
+    stack: contextlib.AsyncExitStack,
+    *,
+    looks: bool,
 ) -> Bridge:
-    owner, inner = owner_token(settings), secrets.token_hex(16)
+    owner, inner = owner_token(settings, looks=looks), secrets.token_hex(16)
     reading_list = _reading_list(settings, store, owner, inner)
-    webhooks = await _webhooks(settings, rule_file, store, owner)
+    webhooks = await _webhooks(settings, rule_file, store, owner, looks=looks)
     feeds = await _feeds(settings, rule_file, net, store)
     stack.push_async_callback(feeds.close)
     sources: dict[str, Source] = {webhooks.name: webhooks, reading_list.name: reading_list, feeds.name: feeds}
@@ -202,11 +215,20 @@ def _reading_list(settings: Settings, store: Store, owner: str, inner: str) -> P
     )
 
 
-async def _webhooks(settings: Settings, rule_file: RuleFile, store: Store, owner: str) -> Webhooks:
-    webhooks = Webhooks(store, token=owner, clock=time.time, key=hook_key(settings))
+async def _webhooks(settings: Settings, rule_file: RuleFile, store: Store, owner: str, *, looks: bool) -> Webhooks:
+    webhooks = Webhooks(
+        store, token=owner, clock=time.time, key=hook_key(settings), new_key=partial(new_hook_key, settings)
+    )
     webhooks.hooks.declare(hooks(rule_file))
     await webhooks.hooks.restore()
+    if not looks:
+        await webhooks.hooks.own()
     return webhooks
+
+
+def hooks_without_key(settings: Settings, file: Path) -> str:
+    """Which hooks of a backup stay closed in the data folder, and what opens them; "" for none."""
+    return without_key(orphans_in(backup.cursor(file, HOOKS), hook_key(settings)))
 
 
 async def _feeds(settings: Settings, rule_file: RuleFile, net: Net, store: Store) -> Feeds:

@@ -456,7 +456,7 @@ def test_a_backup_is_restored_and_what_was_there_is_kept_aside(run: Run, tmp_pat
     assert run("why", "https://example.com/a").exit_code == 0
     [aside] = (tmp_path / "data").glob("before-restore-*")
     assert (aside / "bridge.db").exists()
-    assert re.search(rf"what was there before lies in data/{aside.name}", result.output)
+    assert re.search(rf"what was there before: data/{aside.name}", result.output)
 
 
 @pytest.mark.parametrize("name", ["data/bridge.db", "data/bridge.db-wal", "data/token", "data/new.db", "link.db"])

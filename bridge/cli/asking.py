@@ -118,7 +118,9 @@ def conversation(*, looks: bool = False) -> Iterator[Callable[[str, Mapping[str,
 async def _opened(house: contextlib.AsyncExitStack, settings: Any, *, looks: bool) -> Any:
     from bridge.wiring import open_bridge
 
-    bridge = await house.enter_async_context(open_bridge(settings, _rules_to_look_by(settings) if looks else None))
+    bridge = await house.enter_async_context(
+        open_bridge(settings, _rules_to_look_by(settings) if looks else None, looks=looks)
+    )
     if not looks:
         await house.enter_async_context(bridge.working())
     return bridge.desk
@@ -137,7 +139,10 @@ async def _alone(settings: Any, command: str, arguments: Mapping[str, Any], *, l
     from bridge.wiring import open_bridge
 
     rule_file = _rules_to_look_by(settings) if looks and command in _WITHOUT_RULES else None
-    async with open_bridge(settings, rule_file) as bridge, contextlib.nullcontext() if looks else bridge.working():
+    async with (
+        open_bridge(settings, rule_file, looks=looks) as bridge,
+        contextlib.nullcontext() if looks else bridge.working(),
+    ):
         return await bridge.desk.handle(command, arguments)
 
 

@@ -131,7 +131,10 @@ def backup(*, file: Path, force: bool, as_json: bool) -> None:
 
     It is consistent and checked, and holds no token and no key. FILE lies outside the data folder.
     """
-    show(ask("backup", {"file": str(file.absolute()), "force": force}, looks=True), words.backed_up, as_json=as_json)
+    from bridge import restoring
+
+    answer = ask("backup", {"file": str(file.absolute()), "force": force}, looks=True)
+    show(answer | {"beside": restoring.beside(current_settings())}, words.backed_up, as_json=as_json)
 
 
 @click.command()

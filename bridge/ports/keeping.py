@@ -134,12 +134,13 @@ class Notice:
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """Something that is wrong, in words, by a name that stays the same while it lasts and begins with its kind. `mend`
-    is what mends it. It is told when it has lasted for `patience` seconds."""
+    is what mends it. It is told when it has lasted for `patience` seconds. `passes`: it may be over by itself."""
 
     name: str
     words: str
     mend: str
     patience: float = 0.0
+    passes: bool = False
 
     @property
     def kind(self) -> str:

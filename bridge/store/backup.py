@@ -64,6 +64,14 @@ def inspect(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is damaged or no backup of ours: {error}") from None
 
 
+def cursor(path: Path, scope: str) -> str | None:
+    """A cursor that a backup holds; it was inspected."""
+    uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+    with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+        row = connection.execute("SELECT value FROM progress WHERE scope = ?", (scope,)).fetchone()
+    return None if row is None else str(row[0])
+
+
 def _inspected(connection: sqlite3.Connection, path: Path) -> dict[str, Any]:
     if faults := soundness.structure_faults(connection, thorough=True):
         raise ConfigError(f"{path} is damaged: {faults[0]}; take another backup")

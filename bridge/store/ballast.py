@@ -32,9 +32,12 @@ class Reserve(Protocol):
 
 
 class Ballast:
-    """A file beside the database."""
+    """A file beside the database. Not `makes`: it is left as it is, for a command that only looks."""
 
-    def __init__(self, path: Path, size: int = BALLAST_BYTES, margin: int = MARGIN_BYTES) -> None:
+    def __init__(
+        self, path: Path, size: int = BALLAST_BYTES, margin: int = MARGIN_BYTES, *, makes: bool = True
+    ) -> None:
+        self._makes = makes
         self._path = path
         self._size = size
         self._margin = margin
@@ -45,7 +48,7 @@ class Ballast:
 
     def refill(self) -> bool:
         try:
-            if not self._path.exists() or self._path.stat().st_size < self._size:
+            if self._makes and (not self._path.exists() or self._path.stat().st_size < self._size):
                 self._make()
             free = shutil.disk_usage(self._path.parent).free
         except OSError:
@@ -58,7 +61,7 @@ class Ballast:
     def rest(self) -> None:
         """The empty file stays: it tells that there was a database here."""
         with contextlib.suppress(OSError):
-            if self._path.exists():
+            if self._makes and self._path.exists():
                 os.truncate(self._path, 0)
 
     def _make(self) -> None:

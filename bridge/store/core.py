@@ -91,9 +91,10 @@ class Store:
         self._telling: Sequence[str] = ()
 
     @classmethod
-    async def open(cls, path: Path, clock: Callable[[], float]) -> Store:
-        """Opens or makes the database. Raises Unusable with what to do when it cannot be worked with as it is."""
-        database = await asyncio.to_thread(Database, path)
+    async def open(cls, path: Path, clock: Callable[[], float], *, looks: bool = False) -> Store:
+        """Opens or makes the database; `looks`: and nothing beside it. Raises Unusable with what to do when it cannot
+        be worked with as it is."""
+        database = await asyncio.to_thread(Database, path, looks=looks)
         try:
             await database.write(migrate)
             await database.write(search.prepare)

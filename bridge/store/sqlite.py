@@ -89,13 +89,14 @@ def chunks(whole: Sequence[T], size: int) -> list[Sequence[T]]:
 
 
 class Database:
-    """A file, opened by exactly one process. `reserve`: what is given up when the disk is full."""
+    """A file, opened by exactly one process. `reserve`: what is given up when the disk is full; a command that only
+    `looks` makes none."""
 
-    def __init__(self, path: Path, reserve: Reserve | None = None) -> None:
+    def __init__(self, path: Path, reserve: Reserve | None = None, *, looks: bool = False) -> None:
         ballast = path.with_name("ballast")
         soundness.refuse_unsound(path, ballast)
         self._path = path
-        self._reserve = reserve or Ballast(ballast)
+        self._reserve = reserve or Ballast(ballast, makes=not looks)
         self._probe_at = 0.0
         self._waiting: deque[_Waiting] = deque()
         self._wake = threading.Event()

@@ -64,7 +64,9 @@ class Watch:
         sample = await self._books.sample()
         audit = await self._books.audit()
         return {
-            "troubles": [{"name": each.name, "words": each.words, "mend": each.mend} for each in troubles],
+            "troubles": [
+                {"name": each.name, "words": each.words, "mend": each.mend, "passes": each.passes} for each in troubles
+            ],
             "ahead": max(sample["newest"] - self._clock(), 0.0),
             "balances": audit.balances,
         }
@@ -91,7 +93,8 @@ def of_connection(gate: Gate, line: Line | None, now: float) -> list[Trouble]:
         return [Trouble(f"paused {name}", words, f"pocket-bridge resume {name}, when it is mended")]
     if gate.failures:
         words = f"{name} is failing: {gate.because}.{waits} It is tried again by itself."
-        return [Trouble(f"down {name}", words, "nothing to do, if the service comes back by itself", HOUR)]
+        mend = f"nothing, if the service comes back by itself; pocket-bridge resume {name} tries it now"
+        return [Trouble(f"down {name}", words, mend, HOUR, passes=True)]
     if line and line.next_due is not None and max(line.next_due, gate.not_before) < now - HOUR:
         words = f"nothing leaves for {name}, although it should have an hour ago.{waits}"
         return [Trouble(f"stuck {name}", words, "see the log, and restart pocket-bridge")]

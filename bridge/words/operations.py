@@ -168,13 +168,19 @@ def _day(day: int) -> str:
 
 def backed_up(answer: Data) -> Sequence[str]:
     size = f"{answer['bytes'] / 2**20:.1f} MiB"
-    return [f"{answer['file']}: {_holds(answer)}, {size}, checked. It holds no token and no key."]
+    said = f"{answer['file']}: {_holds(answer)}, {size}, checked. It holds no token and no key."
+    if not answer["beside"]:
+        return [said]
+    return [said, "To begin anew somewhere, copy these too:", *(f"  {file}" for file in answer["beside"])]
 
 
 def restored(answer: Data) -> Sequence[str]:
-    kept = [f"what was there before lies in {answer['kept']}"] if answer["kept"] else []
     newest = f", the newest of {moment(answer['newest'])}" if answer["newest"] else ""
-    return [f"{answer['file']} is in use: {_holds(answer)}{newest}", *kept]
+    return [
+        f"{green('restored')} from {answer['file']}: {_holds(answer)}{newest}",
+        f"what was there before: {answer['kept'] or 'nothing'}",
+        *([red(answer["hooks"])] if answer["hooks"] else []),
+    ]
 
 
 def _holds(answer: Data) -> str:

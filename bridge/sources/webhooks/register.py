@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import logging
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -22,11 +23,16 @@ log = logging.getLogger(__name__)
 
 
 class Register(Mapping[str, Hook]):
-    """Name -> hook. Where both name one, the file wins."""
+    """Name -> hook. Where both name one, the file wins.
 
-    def __init__(self, inbox: Inbox, key: bytes) -> None:
+    `orphans`: names of those added by hand whose secrets were made from a key that is not here. They stay closed.
+    """
+
+    def __init__(self, inbox: Inbox, key: bytes, new_key: Callable[[], bytes]) -> None:
+        self.orphans: Sequence[str] = ()
         self._inbox = inbox
         self._key = key
+        self._new_key = new_key
         self._in_file: Mapping[str, Hook] = {}
         self._by_hand: Mapping[str, Hook] = {}
 
@@ -53,12 +59,24 @@ class Register(Mapping[str, Hook]):
         """Those added by hand, as they were kept. One whose secret is gone stays closed."""
         kept = _entries(await self._inbox.cursor(SCOPE))
         hooks: dict[str, Hook] = {}
+        self.orphans = orphans(kept, self._key)
         for name, entry in kept.items():
+            if name in self.orphans:
+                continue
             try:
                 hooks[name] = self._hook(name, entry)
             except ConfigError as problem:
                 log.error("hook “%s” is closed: %s", name, problem)  # noqa: TRY400 - its text is the whole story
         self._by_hand = hooks
+
+    async def own(self) -> None:
+        """Before anything is made here: whoever was added belongs to the key that is there now, if it does not say to
+        which. Where nobody needs another key, and there is none, one is made."""
+        if not self._key and not self.orphans:
+            self._key = self._new_key()
+        written = _entries(await self._inbox.cursor(SCOPE))
+        if self._key and any(_key_of(entry) is None for entry in written.values()):
+            await self._keep(lambda kept: _marked(kept, fingerprint(self._key)))
 
     async def add(self, name: str, kind: str, auth: str, secret: Mapping[str, str]) -> Hook:
         """Makes an address. `secret` is where to find one ({"env": …} or {"file": …}); empty: one is made.
@@ -66,14 +84,20 @@ class Register(Mapping[str, Hook]):
         Raises ConfigError when there is such a hook, when there is no such kind, or when its service makes the secret.
         """
         self._check(name, kind, auth, secret)
-        entry = {"kind": kind, "auth": auth, "secret": secret or {"made": secrets.token_hex(8)}}
+        entry = {"kind": kind, "auth": auth, "secret": secret or await self._made()}
         hook = self._hook(name, entry)
         await self._keep(lambda kept: kept | {name: entry})
         return hook
 
+    async def _made(self) -> Mapping[str, str]:
+        if not self._key:
+            await self._keep(lambda kept: _marked(kept, ""))
+            self._key = self._new_key()
+        return {"made": secrets.token_hex(8), "key": fingerprint(self._key)}
+
     async def remove(self, name: str) -> None:
         """Its address is nobody's from now on."""
-        if name not in self._by_hand:
+        if name not in self._by_hand and name not in self.orphans:
             where = (
                 "it stands in the rule file: take it out there" if name in self._in_file else "there is no such hook"
             )
@@ -110,6 +134,39 @@ class Register(Mapping[str, Hook]):
             case reference:
                 secret = named_secret(reference)
         return Hook.of(Written(name=name, kind=entry["kind"], auth=entry["auth"]), [secret])
+
+
+def fingerprint(key: bytes) -> str:
+    """By which a key is known again; it cannot be told from it."""
+    return hmac.digest(key, b"fingerprint", "sha256")[:8].hex()
+
+
+def orphans(kept: Mapping[str, Any], key: bytes) -> Sequence[str]:
+    """The names of those added hooks whose secrets were made from another key than this one (empty: there is none)."""
+    mine = fingerprint(key)
+    return [name for name, entry in kept.items() if "made" in entry["secret"] and not _is_of(entry, key, mine)]
+
+
+def orphans_in(written: str | None, key: bytes) -> Sequence[str]:
+    """The same, of the text that is kept."""
+    return orphans(_entries(written), key)
+
+
+def _is_of(entry: Mapping[str, Any], key: bytes, mine: str) -> bool:
+    return bool(key) and _key_of(entry) in (None, mine)
+
+
+def _key_of(entry: Mapping[str, Any]) -> str | None:
+    """The fingerprint of the key that a secret was made from; None where it does not say, as in older databases."""
+    secret = entry["secret"]
+    return str(secret.get("key", "")) if "key" in secret or "made" not in secret else None
+
+
+def _marked(kept: Mapping[str, Any], mark: str) -> dict[str, Any]:
+    return {
+        name: entry if _key_of(entry) is not None else entry | {"secret": entry["secret"] | {"key": mark}}
+        for name, entry in kept.items()
+    }
 
 
 def _entries(written: str | None) -> dict[str, Any]:

@@ -16,7 +16,10 @@ from starlette.routing import Route
 from bridge.sources.webhooks.body import form
 from bridge.sources.webhooks.finder import Found, described, find
 
-_STATIC = files(__package__) / "save"
+# Read once: the files of a process may be replaced under it.
+_STATIC = {
+    name: (files(__package__) / "save" / name).read_bytes() for name in ("save.html", "save.js", "save.css", "icon.svg")
+}
 
 # Nothing foreign runs here, nothing frames it, and the address it was opened with goes nowhere.
 _HEADERS = {
@@ -68,7 +71,7 @@ async def _here(_: Request) -> Response:
 async def page(request: Request) -> Response:
     """Shows what would be saved and a button. Opening it saves nothing: links are opened by machines, too."""
     link = shared(request.scope["query_string"])
-    template = (_STATIC / "save.html").read_text("utf-8")
+    template = _STATIC["save.html"].decode()
     values = {"url": link.url, "title": link.title, "tags": ", ".join(link.tags), "note": link.note}
     # All at once: what one field says is not looked through for the next.
     filled = _PLACE.sub(lambda place: html.escape(values[place[1]]), template)
@@ -104,6 +107,6 @@ async def _manifest(_: Request) -> Response:
 
 def _file(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]]:
     async def answer(_: Request) -> Response:
-        return Response((_STATIC / name).read_bytes(), media_type=media_type, headers=_HEADERS)
+        return Response(_STATIC[name], media_type=media_type, headers=_HEADERS)
 
     return answer

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from bridge.errors import ConfigError, StoreError
 from bridge.ports import Arrival, Inbox
+from bridge.ports.keeping import Trouble
 from bridge.sources.webhooks import save_page
 from bridge.sources.webhooks.address import Addresses, Answer, Incoming
 from bridge.sources.webhooks.auth import digest_like_a_signature
@@ -19,10 +20,10 @@ from bridge.sources.webhooks.kinds import Kind
 from bridge.sources.webhooks.office import Office, commands
 from bridge.sources.webhooks.reading import EXAMPLE, MOST_LINKS, held_by, key_of, nothing, read, said_by
 from bridge.sources.webhooks.refusals import OTHERS, SAVE, Refusals, why
-from bridge.sources.webhooks.register import Register
+from bridge.sources.webhooks.register import SCOPE, Register, orphans_in
 from bridge.sources.webhooks.request import HookRequest, captured
 
-__all__ = ["MOST_LINKS", "Hook", "Office", "Webhooks", "commands", "read"]
+__all__ = ["MOST_LINKS", "SCOPE", "Hook", "Office", "Webhooks", "commands", "orphans_in", "read", "without_key"]
 
 _RETRY_AFTER = b"30"
 _TELL_SECONDS = 10.0  # how often it is looked whether the log should say who was refused
@@ -44,16 +45,25 @@ _as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 class Webhooks:
     """Takes requests that prove where they are from; answers once what they hold is durable.
 
-    Expects the server around it to limit the size of a body. `key` makes the secrets of hooks that are added by hand.
+    Expects the server around it to limit the size of a body. `key` makes the secrets of hooks that are added by hand
+    (None: the owner's token does). Where it is empty, `new_key` makes one as soon as it is needed.
     """
 
     name = "webhooks"
     routes: Sequence[BaseRoute]
 
-    def __init__(self, inbox: Inbox, *, token: str, clock: Callable[[], float], key: bytes = b"") -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        *,
+        token: str,
+        clock: Callable[[], float],
+        key: bytes | None = None,
+        new_key: Callable[[], bytes] = bytes,
+    ) -> None:
         if not token:
             raise ConfigError("webhooks need the owner's token: without one anybody could save links")
-        self.hooks = Register(inbox, key or token.encode())
+        self.hooks = Register(inbox, token.encode() if key is None else key, new_key)
         self.refusals = Refusals(clock)
         self._inbox = inbox
         self._owners = Hook(name="", secrets=(token.encode(),), where={})
@@ -69,6 +79,15 @@ class Webhooks:
         while True:
             await asyncio.sleep(_TELL_SECONDS)
             self.refusals.tell()
+
+    async def condition(self) -> Sequence[str]:
+        return [trouble.words for trouble in await self.troubles()]
+
+    async def troubles(self) -> Sequence[Trouble]:
+        """Hooks that nobody can use, because the key of their secrets is gone."""
+        if not self.hooks.orphans:
+            return []
+        return [Trouble("hooks key", without_key(self.hooks.orphans), "put it into the data folder, and restart")]
 
     async def _receive(self, request: Incoming) -> Answer:
         # The body is there before anything is decided: an early answer would tell which hooks exist.
@@ -107,6 +126,15 @@ class Webhooks:
         large = len(kept.body) > _LARGE
         said = await asyncio.to_thread(_verdict, kept) if large else _verdict(kept)
         return _answer(hook, kept, {"status": said.pop("status"), "id": receipt.id, **said})
+
+
+def without_key(names: Sequence[str]) -> str:
+    """That added hooks are closed, and what opens them; "" for none."""
+    if not names:
+        return ""
+    need = f"{len(names)} hooks need" if len(names) > 1 else "1 hook needs"
+    them = "them" if len(names) > 1 else "it"
+    return f"{need} the file hooks.key of the old folder; or “hooks add” {them} anew: {', '.join(names)}"
 
 
 def _refusal(request: Incoming, hook: Hook) -> Answer | None:
