@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import stat
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -171,10 +171,14 @@ def _at_work(settings: Settings, rule_file: RuleFile | None) -> Iterator[Finding
     if not running and not rule_file:
         yield _note("connections and feeds were not looked at", "correct first what is wrong above")
         return
-    for trouble in found["troubles"]:
-        yield (_note if trouble["passes"] else _wrong)(trouble["words"], trouble["mend"])
+    yield from _troubles(found["troubles"])
     if not found["troubles"]:
         yield _ok("every connection and every source works")
+
+
+def _troubles(found: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    for trouble in found:
+        yield (_note if trouble["passes"] else _wrong)(trouble["words"], trouble["mend"])
 
 
 def _for_older(file: Path) -> str:

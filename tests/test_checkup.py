@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,11 @@ from click.testing import CliRunner
 
 from bridge import checkup, control
 from bridge.cli import cli
+from bridge.gate import Gate
+from bridge.upkeep.watch import of_connection, plain
+from tests.test_service import Process, process
+
+__all__ = ["process"]
 
 
 @pytest.mark.parametrize(
@@ -76,3 +82,32 @@ def test_a_broken_rule_file_is_said_once_also_when_nothing_runs(
     assert "the database is whole" in said
     assert "every connection and every source works" not in said
     assert any("were not looked at" in words for words in said)
+
+
+def test_a_broken_file_while_it_runs_is_one_thing_and_a_restart_is_not_advised(process: Process) -> None:
+    file = process.folder / "rules.yaml"
+    file.write_text("rules: [{name: a, iff: {tag: b}, then: {tag: c}}]\n")
+    process.wait_until_it_said("the old ones stay")
+    found = json.loads(process.asked("doctor", "--json"))["findings"]
+    [wrong] = [finding for finding in found if finding["level"] == "wrong"]
+    assert "unknown key “iff”" in wrong["what"]
+    assert wrong["mend"] == "mend it; a restart would be refused until then"
+    assert process.restarted() == 2
+
+
+def test_a_file_that_is_gone_may_be_gone_without_unless_a_variable_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    gone = tmp_path / "rules.yaml"
+    assert checkup._for_older(gone) == "put it back, or restart to go without it"
+    monkeypatch.setenv("BRIDGE_RULES", str(gone))
+    assert checkup._for_older(gone) == "put it back; a restart would be refused until then"
+
+
+def test_a_destination_that_is_down_is_a_note_and_a_paused_one_is_to_be_mended() -> None:
+    down = of_connection(Gate("second", because="no answer", not_before=9.0, failures=3), None, 1.0)
+    paused = of_connection(Gate("second", state="paused", because="401"), None, 1.0)
+    found = [*checkup._troubles([plain(each) for each in (*down, *paused)])]
+    assert [finding["level"] for finding in found] == ["note", "wrong"]
+    assert "pocket-bridge resume second tries it now" in found[0]["mend"]

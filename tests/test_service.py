@@ -43,6 +43,26 @@ class Process:
         argv = [sys.executable, "-m", "bridge", *arguments]
         return subprocess.Popen(argv, cwd=self.folder, env=self.environment, stdout=self.log, stderr=self.log)
 
+    def asked(self, *arguments: str) -> str:
+        """What a command beside it prints."""
+        argv = [sys.executable, "-m", "bridge", *arguments]
+        done = subprocess.run(
+            argv, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=self.log, check=False
+        )
+        return done.stdout.decode()
+
+    def wait_until_it_said(self, words: str) -> None:
+        until = time.monotonic() + START_SECONDS
+        while words not in self.output() and time.monotonic() < until:
+            time.sleep(0.05)
+        assert words in self.output()
+
+    def restarted(self) -> int | None:
+        """Its exit code after a stop and a start that is refused."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(timeout=20)
+        return self.command("run").wait(timeout=20)
+
     def output(self) -> str:
         return (self.folder / "log").read_text("utf-8")
 

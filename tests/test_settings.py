@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from bridge.cli import cli
+from bridge.declared import check, opened
 from bridge.errors import ConfigError
 from bridge.settings import Settings, doubts, load_settings, unknown_variables
 
@@ -209,3 +210,15 @@ def test_a_secret_that_is_wrong_is_not_repeated(
     said += CliRunner().invoke(cli, ["check"]).output
     assert "BRIDGE_RESERVE: “wrong, too” is no whole number from 0 to 90" in said
     assert "7d1f" not in said
+
+
+def test_a_secret_of_the_rule_file_may_stand_in_the_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rules = 'destinations: {there: {type: pocket, base_url: "http://a.example", consumer_key: a, access_token: {env: MINE}}}'
+    (tmp_path / "rules.yaml").write_text(rules)
+    with pytest.raises(ConfigError, match="MINE is not set"):
+        check(load_settings())
+    (tmp_path / ".env").write_text("MINE=secret\n")
+    before = opened(check(load_settings()))
+    monkeypatch.setenv("MINE", "the environment comes first")
+    assert opened(check(load_settings())) != before

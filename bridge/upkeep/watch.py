@@ -64,9 +64,7 @@ class Watch:
         sample = await self._books.sample()
         audit = await self._books.audit()
         return {
-            "troubles": [
-                {"name": each.name, "words": each.words, "mend": each.mend, "passes": each.passes} for each in troubles
-            ],
+            "troubles": [plain(each) for each in troubles],
             "ahead": max(sample["newest"] - self._clock(), 0.0),
             "balances": audit.balances,
         }
@@ -83,6 +81,11 @@ class Watch:
                 found += await source.troubles()
         usage = await asyncio.to_thread(shutil.disk_usage, self._data)
         return [*found, *of_disk(usage.free, usage.total, full=self._full())]
+
+
+def plain(trouble: Trouble) -> dict[str, Any]:
+    """As `condition` answers it."""
+    return {"name": trouble.name, "words": trouble.words, "mend": trouble.mend, "passes": trouble.passes}
 
 
 def of_connection(gate: Gate, line: Line | None, now: float) -> list[Trouble]:
