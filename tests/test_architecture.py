@@ -31,6 +31,7 @@ FLOORS: list[list[str]] = [
     ["bridge.ports", "bridge.exports"],
     [
         *("bridge.needs", "bridge.net", "bridge.pages", "bridge.store", "bridge.destinations", "bridge.suspects"),
+        "bridge.calls",
         "bridge.web",
     ],
     ["bridge.sources"],

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from bridge.calls import ENOUGH_CALLS
 from bridge.delivery import MOST_ATTEMPTS, Dead, Delivered, Delivery, Outcome, Retry
 from bridge.errors import DestinationError, Refused, Throttled, Unauthorized, Unavailable
 from bridge.link import Sighting
 from bridge.ports import OWNER, Arrival, Key, Read, Terms, Traits
 from bridge.rules import Decision
-from bridge.sender import ENOUGH_CALLS, Sender, calls_of_a_run
+from bridge.sender import Sender, calls_of_a_run
 from bridge.store.core import Store
 from tests.conftest import Clock
 
@@ -199,7 +200,7 @@ async def test_tags_that_come_while_a_delivery_is_out_are_sent_afterwards(store:
         pass
 
     line = sender(store, there := Late(), clock)
-    await line._settle([leased], [Delivered()], None)
+    await line._calls.settle([leased], [Delivered()], None)
     assert await states(store) == {"pending": 1}
     await line.step()
     assert await states(store) == {"delivered": 1}
@@ -212,9 +213,9 @@ async def test_an_answer_under_a_lost_lease_is_refused(store: Store, clock: Cloc
     clock.move(1000)
     [fresh] = await store.lease(Terms(connection="there", batch=10, idempotent=True))
     line = sender(store, Scripted(), clock)
-    await line._settle([stale], [Dead("too late")], None)
+    await line._calls.settle([stale], [Dead("too late")], None)
     assert await states(store) == {"leased": 1}
-    await line._settle([fresh], [Delivered()], None)
+    await line._calls.settle([fresh], [Delivered()], None)
     assert await states(store) == {"delivered": 1}
 
 
@@ -245,7 +246,7 @@ async def test_tags_that_are_there_already_are_no_call(store: Store, clock: Cloc
     await line.step()
     await want(store, "https://a.example/", tags=["two"])
     [delivery] = await store.lease(Terms(connection="there", batch=10, idempotent=True))
-    await line._settle([delivery], [Dead("the item is gone there")], None)
+    await line._calls.settle([delivery], [Dead("the item is gone there")], None)
     await want(store, "https://a.example/")
     await line.step()
     there.calls.clear()

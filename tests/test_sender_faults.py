@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bridge.delivery import Dead, Delivered, Delivery, Outcome, Settlement
-from bridge.errors import Refused, StoreError, Throttled, Unavailable
+from bridge.errors import Refused, StoreError, Throttled, TooLarge, Unavailable
 from bridge.link import Sighting
 from bridge.ports import Arrival, Call, Key, Read, Terms, Traits
 from bridge.rules import Decision
@@ -214,6 +214,23 @@ async def test_bad_links_in_every_batch_do_not_make_the_rest_go_back_and_forth(s
         continue
     assert await states(store) == {"delivered": 80, "dead": 20}
     assert sum(back) <= 20
+
+
+async def test_batches_that_have_become_too_large_are_not_sent_as_they_were_leased(store: Store, clock: Clock) -> None:
+    await want(store, *URLS)
+
+    class Small(Numbered):
+        async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
+            usual = await super().send(batch)
+            if len(self.calls) > 4 and len(batch) > 3:
+                raise TooLarge("413")
+            return usual
+
+    line = numbered(store, there := Small({}), clock)
+    while await line.step():
+        continue
+    assert await states(store) == {"delivered": 100}
+    assert sum(len(call) > 3 for call in there.calls[4:]) < 10  # it grows by one, is told so, and shrinks again
 
 
 async def test_a_limit_that_was_met_once_is_over_when_its_time_is(store: Store, clock: Clock) -> None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bridge import delivery, gate, sender
+from bridge import calls, delivery, gate
 from bridge.cli import main as pocket_bridge
 from tests.reliability import control, points
 
@@ -137,7 +137,7 @@ def _live(order: Mapping[str, Any]) -> NoReturn:
 def _hurry() -> None:
     """How long the waits are is proven elsewhere, in virtual time."""
     vars(delivery)["_BASE_SECONDS"] /= 50.0
-    for module in (gate, sender):
+    for module in (gate, calls):
         vars(module)["SOON"] /= 50.0
 
 
