@@ -63,7 +63,7 @@ def reception(settings: Settings, store: Store, net: Net, opened: Opened) -> Rec
     users, watch = _users(settings, store), _watch(settings, store, opened)
     trades = (
         _of_people(users, opened.feeds),
-        commands(Office(store, store, opened.webhooks.hooks, opened.webhooks.refusals), desk.outcome),
+        _hooks(settings, store, opened.webhooks, desk),
         _feeds(settings, store, net, opened, users).commands(),
         Transfer(store, store, store, connections=opened.names).commands(),
         _caretaker(store, opened).commands(),
@@ -94,6 +94,11 @@ def _desk(settings: Settings, store: Store, opened: Opened) -> Desk:
 def _users(settings: Settings, store: Store) -> Users:
     named = dict.fromkeys(filter(None, settings.telegram_allow.values()), f"{PREFIX}TELEGRAM_ALLOW")
     return Users(store.accounts, named)
+
+
+def _hooks(settings: Settings, store: Store, webhooks: Webhooks, desk: Desk) -> Mapping[str, Callable[..., Any]]:
+    office = Office(store, store, webhooks.hooks, webhooks.refusals, settings.data.absolute())
+    return commands(office, desk.outcome)
 
 
 def _of_people(users: Users, feeds: Feeds) -> Mapping[str, Callable[..., Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import sqlite3
@@ -10,12 +11,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 from click.testing import CliRunner, Result
 
 from bridge import control
 from bridge.cli import cli
 from bridge.desk import ANSWER_SECONDS
+from bridge.settings import load_settings
+from bridge.tokens import owner_token
+from bridge.wiring import open_bridge
 
 Run = Callable[..., Result]
 
@@ -119,9 +124,35 @@ def test_the_number_that_why_shows_is_the_one_that_is_explained(run: Run) -> Non
     run("add", "this is no link")
     run("add", "https://example.com/a")
     run("add", "https://example.com/b")
-    [number] = re.findall(r"\(number (\d+)\)", run("why", "https://example.com/b").output)
+    [number] = re.findall(r"\(sighting (\d+)\)", run("why", "https://example.com/b").output)
     assert "https://example.com/b" in run("rules", "explain", number).output
     assert "no link came in under the number 999" in run("rules", "explain", "999").output
+
+
+def test_a_replay_says_what_is_replayed_and_why_knows_its_request(run: Run) -> None:
+    asyncio.run(came("https://example.com/a", "https://example.com/b"))
+    run("add", "https://example.com/c")
+    told = run("why", "https://example.com/b").output
+    [numbers] = re.findall(r"\(sighting \d+, request (\d+)\)", told)
+    assert re.search(r"\(delivery \d+\)", told)
+    assert re.search(r"\(sighting \d+\)", run("why", "https://example.com/c").output)
+    replayed = run("hooks", "replay", numbers).output.splitlines()
+    assert re.fullmatch(rf"request {numbers}, which came to hook shop at .{{19}}: https://example.com/b", replayed[0])
+    assert replayed[1].startswith("already saved")
+    assert f"request {numbers} once more" in run("hooks", "captured").output
+
+
+async def came(*links: str) -> None:
+    """Requests to a hook, while nothing else runs."""
+    settings = load_settings()
+    with control.own(settings.data):
+        async with open_bridge(settings) as bridge, bridge.working():
+            headers = {"Authorization": f"Bearer {owner_token(settings)}"}
+            transport = httpx.ASGITransport(bridge.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://b.test", headers=headers) as http:
+                for link in links:
+                    number = (await http.post("/hooks/shop", json={"url": link})).json()["id"]
+                    await bridge.desk.outcome(number)
 
 
 @pytest.mark.parametrize(

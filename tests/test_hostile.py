@@ -273,7 +273,7 @@ async def test_what_is_learnt_can_be_printed(store: Store, clock: Clock) -> None
         headers = {"Authorization": "Bearer owner", "Content-Type": "application/json"}
         body = json.dumps({ESCAPE: ESCAPE, "url": "https://example.com/"})
         kept = await http.post("/hooks/shop?q%1b=%1b", content=body, headers=headers)
-    learnt = await Office(store, store, door.hooks, door.refusals).learn(kept.json()["id"])
+    learnt = await Office(store, store, door.hooks, door.refusals, Path("/data")).learn(kept.json()["id"])
     shown = [learnt["event"], learnt["content_type"], *learnt["query"], *learnt["query"].values()]
     shown += [text for field in learnt["fields"] for text in field]
     assert len(learnt["fields"]) == 2

@@ -78,7 +78,9 @@ def hooks_remove(name: str, as_json: bool) -> None:  # noqa: FBT001
 
 @hooks.command(name="captured")
 @click.argument("name", default="")
-@click.option("-n", "--limit", type=click.IntRange(1, 10**6), default=20, help="How many, newest first.")
+@click.option(
+    "-n", "--most", "--limit", "limit", type=click.IntRange(1, 10**6), default=20, help="So many, newest first."
+)
 @as_json
 def hooks_captured(name: str, limit: int, as_json: bool) -> None:  # noqa: FBT001
     """Show what came to a hook, or to all of them, also what could not be read."""
@@ -100,12 +102,15 @@ def hooks_learn(name: str, arrival: int | None, timeout: float, as_json: bool) -
 
 
 @hooks.command(name="replay")
-@click.argument("arrival", type=NUMBER)
+@click.argument("arrival", metavar="REQUEST", type=NUMBER)
 @as_json
 def hooks_replay(arrival: int, as_json: bool) -> None:  # noqa: FBT001
-    """Read a captured request once more, as its hook reads it now, and save what is in it."""
+    """Read a captured request once more, as its hook reads it now, and save what is in it.
+
+    REQUEST is its number, as “hooks captured” and “why” show it.
+    """
     answer = ask("hooks-replay", {"arrival": arrival})
-    show(answer, links.added, as_json=as_json)
+    show(answer, words.replayed, as_json=as_json)
     if not links.is_saved(answer):
         sys.exit(1)
 

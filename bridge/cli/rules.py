@@ -43,7 +43,8 @@ def rules_list(as_json: bool) -> None:  # noqa: FBT001
 def rules_explain(what: str, as_json: bool) -> None:  # noqa: FBT001
     """Show what the rules of now make of a link, and which clause decides.
 
-    WHAT is the address of a link that came in, the number “why” or the trash shows, or a text with addresses.
+    WHAT is the address of a link that came in, the number of its sighting (“why” and the trash show it), or a text
+    with addresses.
     """
     look("rules_explain", {"what": typed_address(what)}, links.trial, as_json=as_json, of_rules=True)
 

@@ -517,7 +517,10 @@ class Store:
     async def captured(self, hook: str, *, after: int, limit: int) -> Sequence[Mapping[str, Any]]:
         return await self._database.read(lambda tx: captures.captured(tx, hook, after=after, limit=limit))
 
-    async def captured_as(self, arrival: int) -> str | None:
+    async def how_many_captured(self, hook: str) -> int:
+        return await self._database.read(lambda tx: captures.how_many(tx, hook))
+
+    async def captured_as(self, arrival: int) -> Mapping[str, Any] | None:
         return await self._database.read(lambda tx: captures.captured_as(tx, arrival))
 
     async def counts(self, account: str = "") -> dict[str, Any]:

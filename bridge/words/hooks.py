@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bridge.words.parts import Data, beside, columns, green, hashtags, moment, quoted, red
+from bridge.words import links
+from bridge.words.parts import Data, beside, columns, green, hashtags, moment, quoted, red, wrapped
 
 
 def hooks(answer: Data) -> Sequence[str]:
@@ -92,22 +93,62 @@ def hook_removed(answer: Data) -> Sequence[str]:
     return [f"{answer['removed']} is closed"]
 
 
+_LONGEST_NAME = 24
+
+
 def captured(answer: Data) -> Sequence[str]:
-    if not answer["captured"]:
-        return ["nothing came yet"]
-    rows = [
-        (
-            str(request["id"]),
-            moment(request["received"]),
-            request["hook"] or "(save)",
-            request["method"],
-            str(request["bytes"]),
-            request["state"],
-            request["reason"],
-        )
-        for request in answer["captured"]
-    ]
-    return columns(("number", "received", "hook", "method", "bytes", "state", "reason"), rows)
+    return list(_captured(answer)) or ["nothing came yet"]
+
+
+def _captured(answer: Data) -> Iterator[str]:
+    """A row for each request, and below it what is in it, or why nothing."""
+    head = ("request", "received", "hook", "method", "bytes", "state")
+    first, *rows = columns(head, [_row(request) for request in answer["captured"]]) or [""]
+    if rows:
+        yield first
+    for row, request in zip(rows, answer["captured"], strict=True):
+        yield row
+        for line in _holds(request):
+            yield f"{'':8} {line}"
+    if answer["more"]:
+        shows = min(len(answer["captured"]) + answer["more"], 1000)
+        yield f"… and {answer['more']} more; --most {shows} shows more"
+
+
+def _row(request: Data) -> tuple[str, ...]:
+    name = request["hook"] or "(save)"
+    return (
+        str(request["id"]),
+        moment(request["received"]),
+        name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…",
+        request["method"],
+        str(request["bytes"]),
+        request["state"],
+    )
+
+
+def _holds(request: Data) -> Iterator[str]:
+    if request["again"]:
+        yield f"request {request['again']} once more"
+    if request["link"]:
+        more = f"  and {request['links'] - 1} more" if request["links"] > 1 else ""
+        yield f"{request['link']}{more}"
+        yield from _lines(quoted(request["title"]).strip())
+    else:
+        # What would be right is told to who sends, and would be told here in every row.
+        yield from _lines(request["reason"].partition("; send JSON like")[0])
+
+
+def _lines(text: str) -> Sequence[str]:
+    return [line.lstrip() for line in beside("", text, 8)] if text else []
+
+
+def replayed(answer: Data) -> Sequence[str]:
+    request = answer["replayed"]
+    where = f"hook {request['hook']}" if request["hook"] else "/save"
+    what = f": {request['link']}" if request["link"] else ""
+    told = f"request {request['id']}, which came to {where} at {moment(request['received'])}{what}"
+    return [told, *links.added(answer)]
 
 
 def learned(answer: Data) -> Sequence[str]:
@@ -116,17 +157,47 @@ def learned(answer: Data) -> Sequence[str]:
 
 def _learned(answer: Data) -> Iterator[str]:
     event = f", event {answer['event']}" if answer["event"] else ""
-    yield f"arrival {answer['arrival']}: {answer['method']} {answer['content_type'] or 'no content type'}{event}"
+    yield f"request {answer['arrival']}: {answer['method']} {answer['content_type'] or 'no content type'}{event}"
     yield from (f"  {path} = {text}" for path, text in answer["fields"])
     yield from (f"  ?{name} = {value}" for name, value in answer["query"].items())
     yield from (f"  ({note})" for note in answer["notes"])
     yield ""
-    yield answer["yaml"].rstrip()
+    yield from wrapped(_how_set(answer))
+    if answer["needed"]:
+        yield ""
+        yield answer["yaml"].rstrip()
     yield ""
     for link in answer["links"]:
         note = f"  ({link['note']})" if link["note"] else ""
         yield f"{green('gives')}: {link['url']}{quoted(link['title'])}{hashtags(link['tags'])}{note}"
+    yield from wrapped(_and_now(answer))
+
+
+def _and_now(answer: Data) -> str:
     if answer["error"]:
-        yield f"{red('gives nothing')}: {answer['error']}"
-    else:
-        yield f"To save it: pocket-bridge hooks replay {answer['arrival']}"
+        return f"{red('gives nothing')}: {answer['error']}"
+    if answer["saved"]:
+        return "It was saved as it came."
+    once = " once that is in the rule file" if answer["needed"] else ""
+    return f"To save it{once}: pocket-bridge hooks replay {answer['arrival']}"
+
+
+def _how_set(answer: Data) -> str:
+    """Where a mapping is set, and what is to be done about the secret."""
+    name, secret = answer["hook"], answer["secret_file"]
+    if not answer["needed"]:
+        return f"Hook {name} reads it as it is; nothing needs to be set."
+    if answer["hook_from"] == "rule file":
+        return f"Hook {name} stands in the rule file; its secret there stays as it is. It gets:"
+    paste = "Paste this into the rule file, which wins over the hook that was added; then: pocket-bridge hooks list"
+    if answer["hook_from"] and not secret:
+        return f"A mapping is set in the rule file. {paste}"
+    if answer["hook_from"]:
+        return (
+            f"A mapping is set in the rule file. First put the secret that “hooks add” printed into the file {secret} "
+            f"(if it is lost: “hooks remove {name}”, and a new one there and where the requests come from). {paste}"
+        )
+    return (
+        "It came with the owner's token. A mapping is set in the rule file, where a hook takes a secret of its own: "
+        f"first put one into the file {secret}, and enter the same where the requests come from. Then paste:"
+    )

@@ -8,6 +8,8 @@ import click
 
 from bridge.words.parts import STATES, Data, day, green, hashtags, how_many, moment, quoted, red
 
+_HOOKS = ("hook", "save")
+
 
 def is_saved(answer: Data) -> bool:
     """Whether `added` may say so: the address could be read, and not every connection refused each link for good."""
@@ -56,9 +58,10 @@ def _passport(answer: Data, now: float) -> Iterator[str]:
     if answer["since"] is None and not answer["waiting"]:
         yield f"  {_unsighted(answer.get('item'))}"
     for arrival in answer["waiting"]:
-        yield f"  {moment(arrival['received'])}  arrived from {_origin(arrival)}; {_put_off(arrival, now)}"
+        came = f"{moment(arrival['received'])}  arrived from {_origin(arrival)}{_request(arrival)}"
+        yield f"  {came}; {_put_off(arrival, now)}"
     for arrival in answer["refused"]:
-        yield f"  {moment(arrival['received'])}  arrived from {_origin(arrival)}"
+        yield f"  {moment(arrival['received'])}  arrived from {_origin(arrival)}{_request(arrival)}"
         yield f"{'':23}-> {red('not saved')}: {arrival['reason']}"
     for mark in answer["marked"]:
         feed = mark["scope"].partition(":")[2]
@@ -123,7 +126,7 @@ def _unsighted(item: Data | None) -> str:
 
 def _sighting(sighting: Data) -> Iterator[str]:
     facts = sighting["facts"]
-    yield f"  {moment(sighting['received'])}  arrived from {_origin(sighting)}  (number {sighting['id']})"
+    yield f"  {moment(sighting['received'])}  arrived from {_origin(sighting)}  ({_numbers(sighting)})"
     yield f"{'':23}read: {facts['url']}{quoted(facts.get('title', ''))}{hashtags(facts.get('tags', []))}"
     yield from (f"{'':23}{line}" for line in _page(sighting.get("page")))
     yield from (f"{'':23}{line}" for line in _rules(sighting["rules"]))
@@ -131,6 +134,16 @@ def _sighting(sighting: Data) -> Iterator[str]:
     reason = f" by {sighting['reason']}" if sighting["reason"] else ""
     new = f"; tags added:{hashtags(sighting['tags'])}" if sighting["tags"] else ""
     yield f"{'':23}-> {outcome}{reason}{new}"
+
+
+def _numbers(sighting: Data) -> str:
+    """What `rules explain` takes, and for what came to a hook also what `hooks replay` takes."""
+    request = f", request {sighting['arrival']}" if sighting["source"] in _HOOKS else ""
+    return f"sighting {sighting['id']}{request}"
+
+
+def _request(arrival: Data) -> str:
+    return f"  (request {arrival['id']})" if arrival["source"] in _HOOKS else ""
 
 
 def _rules(traces: Sequence[Data]) -> Iterator[str]:
@@ -151,7 +164,7 @@ def _delivery(delivery: Data, now: float) -> Iterator[str]:
     because = "" if told_below else _because(delivery["state"], delivery["because"])
     yield (
         f"  {moment(delivery['changed'])}  {delivery['connection']}: {_state(delivery['state'])}{remote}"
-        f"{because}{hashtags(delivery['tags'])}"
+        f"{because}{hashtags(delivery['tags'])}  (delivery {delivery['id']})"
     )
     if delivery["state"] == "pending" and delivery["due"] > now:
         yield f"{'':23}due {moment(delivery['due'])}"

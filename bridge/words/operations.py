@@ -32,7 +32,7 @@ def _queue(answer: Data) -> Iterator[str]:
     links = [(_link(link, gates.get(link["connection"], {}), answer["now"]), link) for link in answer["links"]]
     if links:
         yield ""
-        yield from _listed(("number", "goes to", "state", "when"), links)
+        yield from _listed(("delivery", "goes to", "state", "when"), links)
     total = sum(
         line["states"].get(state, 0) for line in answer["connections"] for state in ("pending", "leased", "held")
     )
@@ -104,8 +104,8 @@ def dead(answer: Data) -> Sequence[str]:
         for link in answer["links"]
     ]
     return [
-        *_listed(("number", "goes to", "state", "since"), rows),
-        "pocket-bridge retry NUMBER… sends single ones once more,",
+        *_listed(("delivery", "goes to", "state", "since"), rows),
+        "pocket-bridge retry DELIVERY… sends single ones once more,",
         "pocket-bridge retry NAME all that a connection refused",
     ]
 

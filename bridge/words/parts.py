@@ -55,6 +55,11 @@ def beside(label: str, text: str, width: int) -> list[str]:
     return [f"{lead} {first}".rstrip(), *(f"{'':{width}} {line}" for line in more)]
 
 
+def wrapped(text: str) -> list[str]:
+    """A sentence in lines; an address or a command that is longer than a line stays whole."""
+    return textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
 def hashtags(tags: Sequence[str]) -> str:
     return "".join(f" #{tag}" for tag in tags)
 

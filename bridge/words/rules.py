@@ -78,7 +78,7 @@ def trash(answer: Data) -> Sequence[str]:
         for link in answer["dropped"]
     ]
     empty = f"nothing in the trash has “{answer['words']}” in it" if answer["words"] else "the trash is empty"
-    return columns(("number", "received", "dropped by", "link"), rows) or [empty]
+    return columns(("sighting", "received", "dropped by", "link"), rows) or [empty]
 
 
 def rescued(answer: Data) -> Sequence[str]:
@@ -90,7 +90,7 @@ def held(answer: Data) -> Sequence[str]:
         (str(link["id"]), link["connection"], link["because"], link["url"] + quoted(link["title"]))
         for link in answer["held"]
     ]
-    return columns(("number", "goes to", "held by", "link"), rows) or ["nothing is held"]
+    return columns(("delivery", "goes to", "held by", "link"), rows) or ["nothing is held"]
 
 
 def released(answer: Data) -> Sequence[str]:

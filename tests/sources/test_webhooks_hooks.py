@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import click
 import httpx
 import pytest
 import uvicorn
@@ -17,11 +18,11 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from bridge.errors import ConfigError, InvalidArrival
-from bridge.ports import Arrival, Cursor, Key
+from bridge.ports import Arrival, Cursor, Key, Read
 from bridge.rules import KINDS, SCHEMES, load, path_of, steps_of, walk
 from bridge.rules import Hook as Written
 from bridge.sources.webhooks.finder import find
-from bridge.sources.webhooks.hook import Hook
+from bridge.sources.webhooks.hook import Hook, named_secret
 from bridge.sources.webhooks.map import mapped, proposal
 from bridge.sources.webhooks.office import Office, written
 from bridge.sources.webhooks.refusals import TELL_SECONDS
@@ -29,6 +30,8 @@ from bridge.sources.webhooks.request import HookRequest
 from bridge.sources.webhooks.source import Webhooks, read
 from bridge.store.core import Store
 from bridge.web.server import listen
+from bridge.words import hooks as words
+from bridge.words.parts import WIDTH
 from tests.conftest import Clock
 
 OWNER = "owner-token"
@@ -42,7 +45,7 @@ class House:
         self.store = store
         self.clock = clock
         self.door = Webhooks(store, token=OWNER, clock=clock, key=b"key")
-        self.office = Office(store, store, self.door.hooks, self.door.refusals)
+        self.office = Office(store, store, self.door.hooks, self.door.refusals, Path("/data"))
         transport = httpx.ASGITransport(Starlette(routes=list(self.door.routes)))
         self.http = httpx.AsyncClient(transport=transport, base_url="http://bridge.test")
         self.owner = {"Authorization": f"Bearer {OWNER}"}
@@ -386,9 +389,10 @@ async def test_what_nobody_could_read_is_captured_with_the_reason_and_replayed_w
     [seen] = (await house.office.captured("shop"))["captured"]
     assert (seen["id"], seen["hook"], seen["method"]) == (answer.json()["id"], "shop", "POST")
     house.declare(url=("data.address",))
-    number = await house.office.replay(seen["id"])
-    [replayed] = [arrival for arrival in await house.store.due(10) if arrival.id == number]
-    assert [link.url for link in read([replayed]).sightings] == [A]
+    number, replayed = await house.office.replay(seen["id"])
+    assert (replayed["id"], replayed["hook"], replayed["received"]) == (seen["id"], "shop", seen["received"])
+    [new] = [arrival for arrival in await house.store.due(10) if arrival.id == number]
+    assert [link.url for link in read([new]).sightings] == [A]
 
 
 async def test_a_number_that_is_no_request_is_said_so(house: House) -> None:
@@ -398,8 +402,113 @@ async def test_a_number_that_is_no_request_is_said_so(house: House) -> None:
 
 @given(st.dictionaries(st.sampled_from(["url", "title", "tags", "note"]), some_path, max_size=4))
 def test_what_is_printed_can_be_pasted(where: dict[str, str]) -> None:
-    [hook] = load(written("shop", "github", where, signed=None), name="rules.yaml").hooks
+    [hook] = load(
+        written("shop", "github", where, hook=None, secret={"file": "/data/a b/shop.secret"}), name="rules.yaml"
+    ).hooks
     assert {fact: getattr(hook, fact) for fact in where} == {fact: (path,) for fact, path in where.items()}
+
+
+MAPPED = {"event": "x", "data": {"entry": {"link": A, "name": "T"}}}
+
+
+async def learn(house: House, name: str, headers: dict[str, str]) -> dict[str, Any]:
+    answer = await house.http.post(f"/hooks/{name}", json=MAPPED, headers=headers)
+    learned: dict[str, Any] = await house.office.learn(answer.json()["id"], name)
+    return learned
+
+
+async def test_what_is_learned_for_an_added_hook_can_be_pasted_with_the_secret_it_has(
+    house: House, tmp_path: Path
+) -> None:
+    house.office = Office(house.store, house.store, house.door.hooks, house.door.refusals, tmp_path)
+    added = await house.office.add("shop", "generic", "path", {})
+    answer = await house.http.post(added["address"], json=MAPPED)
+    learned = await house.office.learn(answer.json()["id"], "shop")
+    told = " ".join(" ".join(words.learned(learned)).split())
+    assert f"put the secret that “hooks add” printed into the file {tmp_path}/shop.secret" in told
+    assert added["secret"] not in told
+    (tmp_path / "shop.secret").write_text(added["secret"] + "\n")
+    [written_hook] = load(learned["yaml"], name="rules.yaml").hooks
+    house.door.hooks.declare([Hook.of(written_hook, [named_secret(one) for one in written_hook.secret])])
+    assert (await house.http.post(added["address"], json={**MAPPED, "event": "y"})).status_code == 202
+
+
+async def test_a_hook_that_was_added_with_a_secret_of_its_service_keeps_it(house: House, tmp_path: Path) -> None:
+    file = tmp_path / "s"
+    file.write_text("s3cret")
+    await house.office.add("shop", "generic", "", {"file": str(file)})
+    learned = await learn(house, "shop", {"Authorization": "Bearer s3cret"})
+    assert f"secret: {{file: {file}}}" in learned["yaml"]
+    assert "A mapping is set in the rule file. Paste" in " ".join(words.learned(learned))
+
+
+async def test_what_is_learned_says_what_is_to_be_done_about_the_secret(house: House) -> None:
+    house.declare(name="filed")
+    filed = await learn(house, "filed", {"Authorization": "Bearer s3cret"})
+    assert "its secret there stays as it is" in " ".join(words.learned(filed))
+    assert "secret" not in filed["yaml"]
+    free = await learn(house, "free", house.owner)
+    assert "takes a secret of its own: first put one into the file /data/free.secret" in " ".join(words.learned(free))
+
+
+async def test_what_was_saved_as_it_came_is_not_offered_to_be_saved(house: House) -> None:
+    saved = await learn(house, "shop", house.owner)
+    assert words.learned(saved)[-1] == "It was saved as it came."
+    house.declare(name="filed", url=("data.url",))
+    unread = await learn(house, "filed", {"Authorization": "Bearer s3cret"})
+    assert words.learned(unread)[-1].endswith(f"pocket-bridge hooks replay {unread['arrival']}")
+    as_it_is = await house.http.post("/hooks/gh", json={"url": A}, headers=house.owner)
+    assert (await house.office.learn(as_it_is.json()["id"]))["saved"]
+
+
+async def test_a_request_of_another_hook_is_not_learned_from(house: House) -> None:
+    answer = await house.http.post("/hooks/shop", json=MAPPED, headers=house.owner)
+    with pytest.raises(ConfigError, match="came to hook “shop”, not to “other”: pocket-bridge hooks learn shop --id 1"):
+        await house.office.learn(answer.json()["id"], "other")
+    answer = await house.http.post("/save", json=MAPPED, headers=house.owner)
+    with pytest.raises(ConfigError, match="came to /save"):
+        await house.office.learn(answer.json()["id"], "other")
+
+
+async def test_what_came_is_shown_with_its_link_or_why_there_is_none(house: House) -> None:
+    long = "hook-with-a-name-that-is-much-too-long-for-a-column"
+    await house.http.post("/hooks/shop", json=[{"url": A, "title": "T"}, {"url": B}], headers=house.owner)
+    await house.http.post(f"/hooks/{long}", json={"first": "nothing"}, headers=house.owner)
+    await take_all(house)
+    number, _ = await house.office.replay(1)
+    told = words.captured(await house.office.captured())
+    assert number == 3
+    assert [line.strip() for line in told if line.startswith(" ")] == [
+        "request 1 once more",
+        f"{A}  and 1 more",
+        "“T”",
+        "no link found: no web address in the fields first",
+        f"{A}  and 1 more",
+        "“T”",
+    ]
+    assert max(len(click.unstyle(line)) for line in told) <= WIDTH
+    assert not any("more;" in line for line in told)
+
+
+async def test_what_is_not_shown_of_what_came_is_counted(house: House) -> None:
+    for number in range(5):
+        await house.http.post("/hooks/shop", json={"url": f"{A}{number}"}, headers=house.owner)
+    assert words.captured(await house.office.captured(limit=2))[-1] == "… and 3 more; --most 5 shows more"
+    assert (await house.office.captured(limit=5))["more"] == 0
+    assert (await house.office.captured("nosuch", limit=2))["more"] == 0
+
+
+async def take_all(house: House) -> None:
+    """As intake would, without rules."""
+    arrivals = await house.store.due(10)
+    reads = []
+    for arrival in arrivals:
+        try:
+            read([arrival])
+            reads.append(Read(arrival, "read"))
+        except InvalidArrival as nothing:
+            reads.append(Read(arrival, "parked", reason=str(nothing)))
+    await house.store.take(reads, "")
 
 
 # The page.

@@ -51,6 +51,11 @@ class Register(Mapping[str, Hook]):
     def is_in_file(self, name: str) -> bool:
         return name in self._in_file
 
+    async def reference(self, name: str) -> Mapping[str, str]:
+        """Where the secret of a hook that was added by hand is found; empty where it was made here."""
+        kept = _entries(await self._inbox.cursor(SCOPE)).get(name, {"secret": {}})["secret"]
+        return {} if "made" in kept else dict(kept)
+
     def declare(self, hooks: Iterable[Hook]) -> None:
         """The hooks of the rule file from now on."""
         self._in_file = {hook.name: hook for hook in hooks}

@@ -32,7 +32,8 @@ DELIVERY_IDS = "webhook-id svix-id x-github-delivery idempotency-key x-gitlab-ev
 class HookRequest:
     """`hook` is empty for /save. `query` is the encoded query string, `headers` are those of KEPT_HEADERS.
 
-    `kind` and `where` are the hook's at the time it came: they say how it is to be read.
+    `kind` and `where` are the hook's at the time it came: they say how it is to be read. `again`: the number
+    of the request that this one repeats, 0 for one that came.
     """
 
     hook: str
@@ -43,6 +44,7 @@ class HookRequest:
     body: bytes = b""
     kind: str = "generic"
     where: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    again: int = 0
 
     @property
     def content_type(self) -> str:
@@ -76,6 +78,8 @@ class HookRequest:
             "kind": self.kind,
             "where": self.where,
         }
+        if self.again:
+            kept["again"] = self.again
         try:
             kept["body"] = self.body.decode()
         except UnicodeDecodeError:
