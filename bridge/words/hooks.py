@@ -185,19 +185,23 @@ def _and_now(answer: Data) -> str:
 def _how_set(answer: Data) -> str:
     """Where a mapping is set, and what is to be done about the secret."""
     name, secret = answer["hook"], answer["secret_file"]
+    if not answer["needed"] and answer["error"]:
+        return "Nothing is proposed: no place in it holds a link."
     if not answer["needed"]:
         return f"Hook {name} reads it as it is; nothing needs to be set."
+    lead = "It is read as it is; a mapping only fixes where the link stands. " if answer["saved"] else ""
     if answer["hook_from"] == "rule file":
-        return f"Hook {name} stands in the rule file; its secret there stays as it is. It gets:"
-    paste = "Paste this into the rule file, which wins over the hook that was added; then: pocket-bridge hooks list"
+        return f"{lead}Hook {name} stands in the rule file; its secret there stays as it is. It gets:"
+    paste = "Paste this into the rule file, which wins over the hook that was added:"
     if answer["hook_from"] and not secret:
-        return f"A mapping is set in the rule file. {paste}"
+        return f"{lead}A mapping is set in the rule file. {paste}"
     if answer["hook_from"]:
         return (
-            f"A mapping is set in the rule file. First put the secret that “hooks add” printed into the file {secret} "
-            f"(if it is lost: “hooks remove {name}”, and a new one there and where the requests come from). {paste}"
+            f"{lead}A mapping is set in the rule file. First put the secret that “hooks add” printed into the file "
+            f"{secret} (if it is lost: “hooks remove {name}”, and a new one there and where the requests come from). "
+            f"{paste}"
         )
     return (
-        "It came with the owner's token. A mapping is set in the rule file, where a hook takes a secret of its own: "
+        f"{lead}It came with the owner's token. A mapping is set in the rule file, where a hook takes a secret of its own: "
         f"first put one into the file {secret}, and enter the same where the requests come from. Then paste:"
     )

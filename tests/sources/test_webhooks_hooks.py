@@ -461,6 +461,15 @@ async def test_what_was_saved_as_it_came_is_not_offered_to_be_saved(house: House
     assert (await house.office.learn(as_it_is.json()["id"]))["saved"]
 
 
+async def test_what_holds_no_link_is_not_said_to_be_read(house: House) -> None:
+    house.declare(name="filed")
+    bearer = {"Authorization": "Bearer s3cret"}
+    answer = await house.http.post("/hooks/filed", json={"none": "here"}, headers=bearer)
+    told = words.learned(await house.office.learn(answer.json()["id"]))
+    assert "Nothing is proposed: no place in it holds a link." in told
+    assert not any("reads it as it is" in line for line in told)
+
+
 async def test_a_request_of_another_hook_is_not_learned_from(house: House) -> None:
     answer = await house.http.post("/hooks/shop", json=MAPPED, headers=house.owner)
     with pytest.raises(ConfigError, match="came to hook “shop”, not to “other”: pocket-bridge hooks learn shop --id 1"):

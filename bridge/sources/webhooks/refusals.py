@@ -98,7 +98,7 @@ def why(hook: Hook, request: Incoming, *, by_owner: bool) -> str:
 
 
 def _told(name: str, refused: _Refused) -> str:
-    door = {SAVE: "/save", OTHERS: "hooks there are not"}.get(name, f"hook {name}")
+    door = {SAVE: "/save", OTHERS: "names of no hook"}.get(name, f"hook {name}")
     requests = "1 request" if refused.untold == 1 else f"{refused.untold} requests"
     since = datetime.fromtimestamp(refused.since, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     return f"{door}: {requests} refused since {since}: {refused.why}"
