@@ -202,6 +202,6 @@ def _how_set(answer: Data) -> str:
             f"{paste}"
         )
     return (
-        f"{lead}It came with the owner's token. A mapping is set in the rule file, where a hook takes a secret of its own: "
+        f"{lead}It came with the owner's token. A mapping is set in the rule file, where it has a secret of its own: "
         f"first put one into the file {secret}, and enter the same where the requests come from. Then paste:"
     )

@@ -448,7 +448,7 @@ async def test_what_is_learned_says_what_is_to_be_done_about_the_secret(house: H
     assert "its secret there stays as it is" in " ".join(words.learned(filed))
     assert "secret" not in filed["yaml"]
     free = await learn(house, "free", house.owner)
-    assert "takes a secret of its own: first put one into the file /data/free.secret" in " ".join(words.learned(free))
+    assert "has a secret of its own: first put one into the file /data/free.secret" in " ".join(words.learned(free))
 
 
 async def test_what_was_saved_as_it_came_is_not_offered_to_be_saved(house: House) -> None:
