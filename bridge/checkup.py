@@ -16,6 +16,7 @@ from typing import Any
 from bridge import control
 from bridge.declared import check, is_named
 from bridge.errors import BridgeError, ConfigError
+from bridge.remarks import remarks
 from bridge.rules import EMPTY, RuleFile
 from bridge.settings import Settings, doubts, load_settings
 from bridge.store import soundness
@@ -86,6 +87,8 @@ def _rules(settings: Settings, *, running: bool) -> Generator[Finding, None, Rul
         yield _wrong(str(error), mend)
         return None
     yield _ok(f"the rule file is right: {rule_file.name}" if rule_file.text else "there is no rule file: all is kept")
+    for line in remarks(rule_file):
+        yield _note(line, "pocket-bridge check shows it, too")
     by_telegram = settings.telegram_token.get_secret_value() and rule_file.notify.telegram
     asking = [rule.name for rule in rule_file.rules if rule.then.notify]
     if asking and not by_telegram and not rule_file.notify.webhook:

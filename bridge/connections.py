@@ -9,7 +9,7 @@ from dataclasses import replace
 import httpx
 from starlette.types import ASGIApp
 
-from bridge.declared import connect, fingerprint
+from bridge.declared import connect, fingerprint, plug
 from bridge.destinations._lists import Lists
 from bridge.net import Net
 from bridge.ports import OWNER, Destination
@@ -31,6 +31,12 @@ async def opened_connections(
 def scopes_of(connections: Sequence[Destination]) -> Mapping[str, Sequence[str]]:
     """Whom the limits of each connection hold for."""
     return {connection.name: connection.traits.scopes for connection in connections}
+
+
+def sign_ins_of(rule_file: RuleFile) -> Mapping[str, str]:
+    """For each destination that knows one: how a person gets a new credential for it, in words."""
+    found = {name: getattr(plug(rule_file, name), "sign_in", None) for name in rule_file.destinations}
+    return {name: told(name, rule_file.destinations[name]) for name, told in found.items() if told}
 
 
 def _embedded(app: ASGIApp, inner: str) -> Destination:

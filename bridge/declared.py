@@ -85,7 +85,7 @@ def is_named(file: Path) -> bool:
 def connect(rule_file: RuleFile, name: str, net: Net) -> Destination:
     """The destination `name` of the rule file. Raises ConfigError at the place in the file that is wrong."""
     written = dict(rule_file.destinations[name])
-    module = _plug(rule_file, name, str(written.get("type", "")))
+    module = plug(rule_file, name)
     options = _options(rule_file, name, module.Options, _revealed(rule_file, name, written))
     destination: Destination = module.connect(options, name=name, transport=net.transport(str(options.base_url)))
     return destination
@@ -149,7 +149,9 @@ def _follower(rule_file: RuleFile, number: int) -> Follower:
     return Follower(feed=feed, secrets=secrets)
 
 
-def _plug(rule_file: RuleFile, name: str, kind: str) -> Any:
+def plug(rule_file: RuleFile, name: str) -> Any:
+    """The module of the destination `name` of the rule file. Raises ConfigError as `connect` does."""
+    kind = str(rule_file.destinations[name].get("type", ""))
     path = ("destinations", name, "type")
     if kind in KINDS:
         try:

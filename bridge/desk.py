@@ -56,8 +56,10 @@ class Desk:
         queues: Queues | None = None,
         older: Callable[[], Mapping[str, Any] | None] = lambda: None,
         scopes: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        sign_ins: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._scopes = scopes
+        self._sign_ins = sign_ins
         self._inbox = inbox
         self._ledger = ledger
         self._rule_file = rule_file
@@ -168,10 +170,12 @@ class Desk:
                 "state": gate.state,
                 "because": gate.because,
                 "not_before": gate.not_before,
+                "failures": gate.failures,
+                "sign_in": self._sign_ins.get(gate.connection, ""),
                 "limited": used_up_until(budgets, self._scopes.get(gate.connection, ()), now),
                 "deliveries": counts["deliveries"].get(gate.connection, {}),
                 "done": line.done_at(now, gate.not_before)
-                if (line := lines.get(gate.connection)) and gate.state == "active"
+                if (line := lines.get(gate.connection)) and gate.works
                 else None,
             }
             for gate in gates
@@ -190,7 +194,9 @@ class Desk:
             "waiting_for_pages": counts["waiting_for_pages"],
             "connections": connections,
             "without_connection": orphans,
-            "budgets": budgets,
+            "budgets": [
+                told | {"connections": whose} for told in budgets if (whose := self._limited_by(told["scope"]))
+            ],
             "now": now,
             "rules": {"file": self._rule_file().name, "hash": self._rule_file().hash, "older": self._older()},
         }
@@ -203,12 +209,28 @@ class Desk:
         ]
         return [*on, *({"name": name, "on": False, "words": [words]} for name, words in self._off.items())]
 
+    def _limited_by(self, scope: str) -> list[str]:
+        """The connections that a limit holds for; none where it is of a credential that is gone."""
+        return [name for name, scopes in self._scopes.items() if scope in scopes]
+
     async def resume(self, name: str) -> dict[str, Any]:
-        """A paused connection goes on."""
+        """A paused connection goes on, one that waits after failures tries at once. A limit of the service stays.
+
+        `was`: paused, failing, limited (`until` when, `because`), or active.
+        """
         self._known(name)
-        gate = await self._ledger.gate(name)
-        await self._ledger.set_gate(replace(gate, state="active", because="", not_before=0.0, failures=0))
-        return {"connection": name, "was": gate.state}
+        gate, now = await self._ledger.gate(name), self._clock()
+        until = used_up_until(await self._ledger.budgets(), self._scopes.get(name, ()), now)
+        if gate.works:
+            until = max(until, gate.not_before)
+            return {"connection": name, "was": "limited" if until > now else "active"} | _limit(
+                until, now, gate.because
+            )
+        # What failed is not forgotten: one link is tried, not a whole batch, and it is not told to be over.
+        tried = replace(gate, not_before=0.0)
+        going = replace(tried, state="active", because="", failures=0) if gate.state == "paused" else tried
+        await self._ledger.set_gate(going)
+        return {"connection": name, "was": gate.state if gate.state == "paused" else "failing"} | _limit(until, now)
 
     async def retry(self, name: str) -> dict[str, Any]:
         """What a service refused for good is sent once more."""
@@ -218,6 +240,10 @@ class Desk:
     def _known(self, name: str) -> None:
         if name not in self._connections():
             raise ConfigError(f"there is no connection “{name}”; there are: {', '.join(self._connections())}")
+
+
+def _limit(until: float, now: float, because: str = "") -> dict[str, Any]:
+    return {"until": until, "because": because or "its limit is used up"} if until > now else {}
 
 
 def _purged(passport: Mapping[str, Any]) -> bool:

@@ -37,6 +37,11 @@ class Gate:
     def is_open(self, now: float) -> bool:
         return self.state != "paused" and self.not_before <= now
 
+    @property
+    def works(self) -> bool:
+        """It is neither paused nor failing; it may wait for a limit."""
+        return self.state != "paused" and not self.failures
+
 
 def unchanged(gate: Gate) -> Gate:
     return gate

@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import secrets
+import shlex
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,10 +18,8 @@ import yaml
 
 from bridge.errors import BridgeError, ConfigError
 from bridge.net import Net
-from bridge.pocket import NotApprovedError, Pocket, PocketError
-
-KEY = "1-pocket-bridge"
-"""The consumer key where a server takes any."""
+from bridge.pocket import ConsumerKeyError, NotApprovedError, Pocket, PocketError
+from bridge.rules import READING
 
 PATIENCE = 900.0
 """Seconds a person has to approve."""
@@ -59,13 +58,23 @@ async def sign_in(data: Path, person: Person, *, base_url: str, consumer_key: st
             username, token = await asyncio.wait_for(_approved(pocket, person), PATIENCE)
     except PocketError as error:
         who = f"{base_url} answered: " if error.status else ""  # else the error names it
-        raise BridgeError(f"{who}{error}") from error
+        raise BridgeError(f"{who}{error}{_of_key(error, consumer_key)}") from error
     except TimeoutError:
         raise BridgeError(f"nobody approved within {PATIENCE / 60:.0f} minutes; begin again") from None
     finally:
         await net.close()
     file = _keep(data, f"{name}.token", token)
     return Login(username, file, _destination(name, base_url, consumer_key, file))
+
+
+def _of_key(error: PocketError, key: str) -> str:
+    """What to do where a server takes only the applications it lists."""
+    if not isinstance(error, ConsumerKeyError):
+        return ""
+    return (
+        f". The key “{key}” was sent. If that server is a pocket-bridge, take it there with: "
+        f"pocket-bridge apps add {shlex.quote(key)}; else give the key that you have there with --key"
+    )
 
 
 async def _approved(pocket: Pocket, person: Person) -> tuple[str, str]:
@@ -134,14 +143,16 @@ def _keep(data: Path, name: str, token: str) -> Path:
     return file.absolute()
 
 
-def _destination(name: str, base_url: str, consumer_key: str, file: Path) -> str:
+def _destination(name: str, base_url: str, consumer_key: str, token: Path) -> str:
+    """With a default by which links go there: alone, nothing would."""
     options = {
         "type": "pocket",
         "base_url": base_url,
         "consumer_key": consumer_key,
-        "access_token": {"file": str(file)},
+        "access_token": {"file": str(token)},
     }
-    written: str = yaml.safe_dump({"destinations": {name: options}}, sort_keys=False, allow_unicode=True)
+    file = {"destinations": {name: options}, "defaults": {"to": [READING, name]}}
+    written: str = yaml.safe_dump(file, sort_keys=False, allow_unicode=True)
     return written.rstrip()
 
 

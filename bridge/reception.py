@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.connections import scopes_of
+from bridge.connections import scopes_of, sign_ins_of
 from bridge.desk import Desk
 from bridge.net import Net
 from bridge.ports import Destination, Source
@@ -88,6 +88,7 @@ def _desk(settings: Settings, store: Store, opened: Opened) -> Desk:
         queues=store.upkeep,
         older=opened.older,
         scopes=scopes_of(opened.connections),
+        sign_ins=sign_ins_of(opened.rule_file()),
     )
 
 
@@ -133,6 +134,7 @@ def _caretaker(store: Store, opened: Opened) -> Caretaker:
         connections=opened.names,
         clock=time.time,
         scopes=scopes_of(opened.connections),
+        sign_ins=sign_ins_of(opened.rule_file()),
     )
 
 
@@ -149,6 +151,7 @@ def _watch(settings: Settings, store: Store, opened: Opened) -> Watch:
         data=settings.data,
         full=lambda: store.full,
         clock=time.time,
+        sign_ins=sign_ins_of(opened.rule_file()),
     )
 
 

@@ -16,6 +16,7 @@ import uvloop
 
 from bridge import __version__, control, logs
 from bridge.declared import tested_rules
+from bridge.remarks import remarks
 from bridge.rules import RuleFile
 from bridge.settings import Settings, doubts
 from bridge.supervisor import Supervisor
@@ -128,7 +129,7 @@ def greeting(bridge: Bridge, sources: Sequence[Mapping[str, Any]], port: int) ->
     if not settings.on_loopback:
         words = "it listens to the network" + ("" if settings.tls_cert else ", without HTTPS: put a proxy in front")
         yield click.style(f"  note       {words}", fg="yellow")
-    for line in doubts():
+    for line in (*doubts(), *remarks(rule_file)):
         yield click.style(f"  note       {line}", fg="yellow")
     shown = "$BRIDGE_TOKEN" if in_variable else f"$(cat '{token}')"
     yield "Save a first link:"

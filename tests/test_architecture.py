@@ -50,7 +50,7 @@ FLOORS: list[list[str]] = [
     ],
     ["bridge.clerk", "bridge.quarantine"],
     ["bridge.declared", "bridge.tokens"],
-    ["bridge.connections", "bridge.optional", "bridge.reload", "bridge.visits"],
+    ["bridge.connections", "bridge.optional", "bridge.reload", "bridge.remarks", "bridge.visits"],
     ["bridge.reception"],
     ["bridge.wiring"],
     [

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bridge import login
+from bridge import CONSUMER_KEY, login
 from bridge.cli import cli
 from bridge.declared import check
 from bridge.errors import BridgeError, ConfigError
@@ -73,7 +73,7 @@ class Ann:
 
 
 async def sign_in(tmp_path: Path, ann: Ann, origin: str, *, name: str = "friend") -> login.Login:
-    return await login.sign_in(tmp_path / "data", ann.person(), base_url=origin, consumer_key=login.KEY, name=name)
+    return await login.sign_in(tmp_path / "data", ann.person(), base_url=origin, consumer_key=CONSUMER_KEY, name=name)
 
 
 async def test_the_page_leads_back_and_the_token_is_kept_for_its_owner_only(tmp_path: Path, origin: str) -> None:
@@ -87,7 +87,7 @@ async def test_the_page_leads_back_and_the_token_is_kept_for_its_owner_only(tmp_
     assert len(token) == 30
     assert token not in came.destination + "".join(ann.told)
     async with httpx.AsyncClient(trust_env=False) as http:
-        keys = {"consumer_key": login.KEY, "access_token": token}
+        keys = {"consumer_key": CONSUMER_KEY, "access_token": token}
         assert (await http.post(f"{origin}/v3/get", json=keys)).status_code == 200
 
 

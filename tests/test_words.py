@@ -76,6 +76,7 @@ def test_one_is_singular(number: int, told: str) -> None:
 
 def test_a_budget_is_told_without_the_digest_of_its_credential() -> None:
     budget = {"scope": "user:getpocket.com/0a1b2c3d4e", "limit": 320, "left": 12, "resets": 0.0, "blocked": 0.0}
+    budget["connections"] = ["there"]
     answer: dict[str, Any] = {
         "sources": (),
         "connections": (),
@@ -94,6 +95,7 @@ NAMES = ("reading", "work-list", "wallabag-at-home")
 
 def connection(name: str, **more: Any) -> dict[str, Any]:
     usual = {"name": name, "state": "active", "because": "", "not_before": 0.0, "limited": 0.0, "done": None}
+    usual |= {"failures": 0, "sign_in": ""}
     return usual | {"there": True, "oldest": NOW, "deliveries": {}, "states": {}} | more
 
 
@@ -119,6 +121,7 @@ def told_of_troubles() -> dict[str, list[str]]:
             "left": 0,
             "resets": NOW + 600,
             "blocked": 0.0,
+            "connections": ["there"],
         }
         for kind in ("user", "key")
     ]

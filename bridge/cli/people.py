@@ -6,6 +6,7 @@ import asyncio
 
 import click
 
+from bridge import CONSUMER_KEY
 from bridge.cli.asking import NUMBER, as_json, ask, current_settings, look, show
 from bridge.errors import ConfigError
 from bridge.words import people as words
@@ -31,7 +32,7 @@ def login_pocket(base_url: str, name: str, consumer_key: str) -> None:
     from bridge import login
 
     person = login.Person(tell=lambda line: click.echo(line, err=True), show=webbrowser.open, enter=login.enter)
-    asked = {"base_url": base_url.rstrip("/"), "consumer_key": consumer_key or login.KEY, "name": name}
+    asked = {"base_url": base_url.rstrip("/"), "consumer_key": consumer_key or CONSUMER_KEY, "name": name}
     came = asyncio.run(login.sign_in(current_settings().data, person, **asked))
     click.echo(f"signed in as {came.username or 'you'}; the token is in {came.file}. For the rule file:", err=True)
     click.echo(came.destination)

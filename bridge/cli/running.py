@@ -52,6 +52,7 @@ def check(as_json: bool) -> None:  # noqa: FBT001
     """
     from bridge import control, declared
     from bridge import settings as variables
+    from bridge.remarks import remarks
 
     settings = current_settings()
     rule_file = declared.check(settings)
@@ -62,7 +63,7 @@ def check(as_json: bool) -> None:  # noqa: FBT001
         "feeds": len(rule_file.feeds),
         "destinations": ["reading", *rule_file.destinations],
         "tests": len(rule_file.tests),
-        "warnings": variables.doubts(),
+        "warnings": [*variables.doubts(), *remarks(rule_file)],
     }
     show(answer, words.checked, as_json=as_json)
 
@@ -81,5 +82,8 @@ def status(as_json: bool) -> None:  # noqa: FBT001
 @click.argument("connection")
 @as_json
 def resume(connection: str, as_json: bool) -> None:  # noqa: FBT001
-    """Let a paused connection go on."""
+    """Let a paused connection go on, and one that waits after failures try now.
+
+    A limit of the service stays; it says until when.
+    """
     show(ask("resume", {"name": connection}), words.resumed, as_json=as_json)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shlex
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from itertools import chain, islice
+from pathlib import PurePath
 from typing import Literal
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from bridge import CONSUMER_KEY
 from bridge.budget import scope
 from bridge.delivery import Dead, Delivered, Delivery, Outcome, Retry
 from bridge.destinations._listening import Listening
@@ -58,7 +61,7 @@ class Options(BaseModel):
 
     type: Literal["pocket"] = "pocket"
     base_url: str
-    consumer_key: SecretStr
+    consumer_key: SecretStr = Field(json_schema_extra={"bare": True})
     access_token: SecretStr
     batch: int = Field(default=30, ge=1, le=500)
     retitles: bool = False
@@ -69,6 +72,16 @@ class Options(BaseModel):
         if not value.startswith(("http://", "https://")):
             raise ValueError("must begin with http:// or https://, like https://list.example.org")
         return value
+
+
+def sign_in(name: str, written: Mapping[str, object]) -> str:
+    """What a person does when the token of a connection is not taken any more; `written`: its options in the file."""
+    key, token = written["consumer_key"], written["access_token"]
+    with_key = "" if key == CONSUMER_KEY else f" --key {shlex.quote(key)}" if isinstance(key, str) else " --key KEY"
+    command = f"pocket-bridge login pocket {shlex.quote(str(written['base_url']))} --name {name}{with_key}"
+    file = token.get("file", "") if isinstance(token, Mapping) else ""
+    kept = PurePath(str(file)).name == f"{name}.token"
+    return f"{command}: {'then it goes on by itself' if kept else 'write what it prints into the rule file'}"
 
 
 def connect(

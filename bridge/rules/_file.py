@@ -148,6 +148,10 @@ class RuleFile:
         object.__setattr__(self, "index", Index(self.rules))
         object.__setattr__(self, "asks", frozenset(_asked(self.rules)))
 
+    def place(self, path: Sequence[str | int]) -> str:
+        """Where that stands, as FILE:LINE."""
+        return f"{self.name}:{place_of(parse(self.text), path).line + 1}"
+
     def problem(self, path: Sequence[str | int], message: str, meant: str = "") -> ConfigError:
         """The error for a place in this file that somebody else found wrong: `("destinations", "pocket", "tokne")`.
 

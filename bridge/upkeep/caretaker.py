@@ -29,7 +29,8 @@ class Copies(Protocol):
 
 
 class Caretaker:
-    """Answers are plain data (what `--json` prints). `scopes`: whom the limits of each connection hold for."""
+    """Answers are plain data (what `--json` prints). `scopes`: whom the limits of each connection hold for;
+    `sign_ins`: how a person gets a new credential for it."""
 
     def __init__(
         self,
@@ -41,7 +42,9 @@ class Caretaker:
         connections: Callable[[], Sequence[str]],
         clock: Callable[[], float],
         scopes: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        sign_ins: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        self._sign_ins = sign_ins
         self._scopes = scopes
         self._queues = queues
         self._books = books
@@ -74,12 +77,13 @@ class Caretaker:
             "connections": [
                 {
                     **_gate(gate),
+                    "sign_in": self._sign_ins.get(gate.connection, ""),
                     "limited": used_up_until(budgets, self._scopes.get(gate.connection, ()), now),
                     "there": gate.connection in self._connections(),
                     "states": dict(line.states) if (line := known.get(gate.connection)) else {},
                     "oldest": line.oldest if line else None,
                     "next": max(line.next_due, gate.not_before) if line and line.next_due is not None else None,
-                    "done": line.done_at(now, gate.not_before) if line and gate.state == "active" else None,
+                    "done": line.done_at(now, gate.not_before) if line and gate.works else None,
                 }
                 for gate in gates
             ],
@@ -145,7 +149,10 @@ class Caretaker:
 
 def _gate(gate: Gate) -> Plain:
     found = asdict(gate)
-    return {"name": found.pop("connection"), **{name: found[name] for name in ("state", "because", "not_before")}}
+    return {
+        "name": found.pop("connection"),
+        **{name: found[name] for name in ("state", "because", "not_before", "failures")},
+    }
 
 
 def _balance(balance: Balance) -> Plain:

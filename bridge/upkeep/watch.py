@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from bridge.ports import DAY, HOUR, Gate, Ledger
@@ -19,7 +20,8 @@ LEAST_FREE = 512 * 1024 * 1024
 
 
 class Watch:
-    """`channels` are the ways to tell the owner; `full` is true when the database finds no room."""
+    """`channels` are the ways to tell the owner; `full` is true when the database finds no room; `sign_ins`: for each
+    connection that knows one, how a person gets a new credential."""
 
     def __init__(
         self,
@@ -35,7 +37,9 @@ class Watch:
         data: Path,
         full: Callable[[], bool],
         clock: Callable[[], float],
+        sign_ins: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        self._sign_ins = sign_ins
         self._notices = notices
         self._queues = queues
         self._books = books
@@ -74,7 +78,9 @@ class Watch:
         lines = {line.connection: line for line in await self._queues.lines()}
         found: list[Trouble] = []
         for name in self._connections():
-            found += of_connection(await self._ledger.gate(name), lines.get(name), now)
+            found += of_connection(
+                await self._ledger.gate(name), lines.get(name), now, sign_in=self._sign_ins.get(name, "")
+            )
         found += [_nowhere(line) for name, line in lines.items() if name not in self._connections() and line.open]
         for source in self._sources.values():
             if isinstance(source, Troubled):
@@ -88,12 +94,12 @@ def plain(trouble: Trouble) -> dict[str, Any]:
     return {"name": trouble.name, "words": trouble.words, "mend": trouble.mend, "passes": trouble.passes}
 
 
-def of_connection(gate: Gate, line: Line | None, now: float) -> list[Trouble]:
+def of_connection(gate: Gate, line: Line | None, now: float, *, sign_in: str = "") -> list[Trouble]:
     """Pure."""
     name, waits = gate.connection, _waits(line)
     if gate.state == "paused":
         words = f"{name} is paused: {gate.because}.{waits}"
-        return [Trouble(f"paused {name}", words, f"pocket-bridge resume {name}, when it is mended")]
+        return [Trouble(f"paused {name}", words, sign_in or f"pocket-bridge resume {name}, when it is mended")]
     if gate.failures:
         words = f"{name} is failing: {gate.because}.{waits} It is tried again by itself."
         mend = f"nothing, if the service comes back by itself; pocket-bridge resume {name} tries it now"

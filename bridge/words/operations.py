@@ -44,9 +44,12 @@ def held_up(connection: Data, now: float) -> Iterator[str]:
     """What keeps a connection from sending, until when, and what mends it."""
     if connection["state"] == "paused":
         yield f"{red('paused')}: {connection['because']}"
-        yield f"-> pocket-bridge resume {connection['name']}, when it is mended"
+        resume = f"pocket-bridge resume {connection['name']}, when it is mended"
+        yield f"-> {connection['sign_in'] or resume}"
     elif connection["because"] and connection["not_before"] > now:
         yield f"waits until {moment(connection['not_before'])}: {connection['because']}"
+        if connection["failures"]:
+            yield f"-> pocket-bridge resume {connection['name']} tries it now"
     elif connection.get("limited", 0.0) > now:
         yield f"waits until {moment(connection['limited'])}: its limit is used up"
     if connection["done"]:

@@ -47,8 +47,10 @@ def _status(answer: Data) -> Iterator[str]:
         first, *more = older_rules(answer["rules"]["older"])
         yield f"{'rules':{width}} {red(first)}"
         yield from (f"{'':{width}} {line}" for line in more)
-    for budget in answer["budgets"]:
-        yield from beside("limit", _budget(budget), width)
+    limits = [_budget(budget) for budget in answer["budgets"]]
+    for budget, words in zip(answer["budgets"], limits, strict=True):
+        whose = f" ({', '.join(budget['connections'])})" if limits.count(words) > 1 else ""
+        yield from beside("limit", words + whose, width)
     for name, states in answer["without_connection"].items():
         yield from beside(name, counted(states, STATES), width)
         yield from beside("", no_destination(name), width)
@@ -70,8 +72,16 @@ def _budget(budget: Data) -> str:
 
 
 def resumed(answer: Data) -> Sequence[str]:
-    was = "was paused and goes on" if answer["was"] == "paused" else "was not paused"
-    return [f"{answer['connection']} {was}"]
+    name, until = answer["connection"], answer.get("until")
+    waits = f"waits until {moment(until)}: {answer['because']}" if until else ""
+    match answer["was"]:
+        case "paused":
+            return [f"{name} was paused and goes on", *([f"{name} {waits}"] if waits else [])]
+        case "failing":
+            return [f"{name} {waits}" if waits else f"{name} waited after failures and is tried now"]
+        case "limited":
+            return [f"{name} was not paused; it {waits}"]
+    return [f"{name} was not paused, and nothing keeps it from sending"]
 
 
 def retried(answer: Data) -> Sequence[str]:
