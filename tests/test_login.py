@@ -21,6 +21,7 @@ from bridge import CONSUMER_KEY, login
 from bridge.cli import cli
 from bridge.declared import check
 from bridge.errors import BridgeError, ConfigError
+from bridge.remarks import remarks
 from bridge.settings import load_settings
 from bridge.store.core import Store
 from tests.conftest import Clock
@@ -98,7 +99,21 @@ async def test_what_is_printed_is_a_destination(tmp_path: Path, origin: str) -> 
 
     settings = load_settings(data=tmp_path / "data", rules=tmp_path / "rules.yaml")
 
-    assert list(check(settings).destinations) == ["friend"]
+    rule_file = check(settings)
+    assert list(rule_file.destinations) == ["friend"]
+    assert rule_file.defaults.to == ("reading", "friend")
+    assert remarks(rule_file) == []
+
+
+async def test_a_server_that_lists_its_applications_is_told_which_one_to_list(
+    tmp_path: Path, store: Store, clock: Clock
+) -> None:
+    async with serve(face(store, clock, apps="listed")) as origin:
+        with pytest.raises(BridgeError) as told:
+            await sign_in(tmp_path, Ann(), origin)
+    assert "HTTP 403, code 152" in str(told.value)
+    assert "The key “1-pocket-bridge” was sent" in str(told.value)
+    assert "pocket-bridge apps add 1-pocket-bridge; else give the key that you have there with --key" in str(told.value)
 
 
 async def test_enter_does_where_the_browser_cannot_come_back(tmp_path: Path, origin: str) -> None:
