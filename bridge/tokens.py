@@ -23,6 +23,13 @@ def owner_token(settings: Settings, *, looks: bool = False) -> str:
     return _kept(path) or (secrets.token_hex(16) if looks else _made(path))
 
 
+def token_stands(settings: Settings) -> str:
+    """Where the owner finds it, in words."""
+    if settings.token.get_secret_value():
+        return "in the setting BRIDGE_TOKEN"
+    return f"in the file {settings.data / TOKEN}"
+
+
 def hook_key(settings: Settings) -> bytes:
     """What the secrets of hooks that are added by hand are made from; the database holds none of them. Empty where
     there is no such file."""

@@ -41,7 +41,7 @@ from bridge.sources.webhooks.source import Webhooks, orphans_in, without_key
 from bridge.store import backup
 from bridge.store.core import Store
 from bridge.supervisor import Periodic, Supervisor, Worker
-from bridge.tokens import hook_key, new_hook_key, owner_token
+from bridge.tokens import hook_key, new_hook_key, owner_token, token_stands
 from bridge.upkeep import metrics
 from bridge.upkeep.herald import Herald
 from bridge.upkeep.timekeeper import CLOCK_SECONDS, Timekeeper
@@ -217,7 +217,12 @@ def _reading_list(settings: Settings, store: Store, owner: str, inner: str) -> P
 
 async def _webhooks(settings: Settings, rule_file: RuleFile, store: Store, owner: str, *, looks: bool) -> Webhooks:
     webhooks = Webhooks(
-        store, token=owner, clock=time.time, key=hook_key(settings), new_key=partial(new_hook_key, settings)
+        store,
+        token=owner,
+        clock=time.time,
+        key=hook_key(settings),
+        new_key=partial(new_hook_key, settings),
+        whereabouts=token_stands(settings),
     )
     webhooks.hooks.declare(hooks(rule_file))
     await webhooks.hooks.restore()

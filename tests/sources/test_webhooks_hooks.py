@@ -6,6 +6,8 @@ import asyncio
 import json
 import logging
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from bridge.errors import ConfigError, InvalidArrival
 from bridge.ports import Arrival, Cursor, Key, Read
 from bridge.rules import KINDS, SCHEMES, load, path_of, steps_of, walk
 from bridge.rules import Hook as Written
+from bridge.sources.webhooks import save_page
 from bridge.sources.webhooks.finder import find
 from bridge.sources.webhooks.hook import Hook, named_secret
 from bridge.sources.webhooks.map import mapped, proposal
@@ -532,6 +535,58 @@ async def test_the_page_shows_one_button_and_saves_nothing(house: House) -> None
     assert "&quot;&gt;&lt;script&gt;" in page.text
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]
     assert await house.store.due(10) == []
+
+
+async def test_the_page_says_where_the_whereabouts(store: Store, clock: Clock) -> None:
+    door = Webhooks(store, token=OWNER, clock=clock, whereabouts="in the file <b>/token")
+    transport = httpx.ASGITransport(Starlette(routes=list(door.routes)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://bridge.test") as http:
+        page = (await http.get("/save")).text
+    assert page.count("in the file &lt;b&gt;/token") == 2
+
+
+NODE = shutil.which("node")
+
+PRESSED = """
+const line = {hidden: true}, output = {};
+const form = {
+  dataset: {tokenStands: "in the file data/token"},
+  querySelector: () => output,
+  addEventListener: (_, act) => { form.press = act; },
+};
+const [status, body, typed] = JSON.parse(process.argv[1]);
+const kept = {};
+globalThis.document = {getElementById: (id) => id === "save" ? form : line};
+globalThis.localStorage = {
+  getItem: (name) => kept[name] ?? null,
+  setItem: (name, value) => { kept[name] = value; },
+  removeItem: (name) => { delete kept[name]; },
+};
+globalThis.FormData = class { *[Symbol.iterator]() { yield ["token", typed]; yield ["url", "https://a.example/"]; } };
+globalThis.fetch = async () => ({status, json: async () => body});
+{SCRIPT}
+form.press({preventDefault() {}}).then(() => console.log(JSON.stringify([output.textContent, line.hidden, kept])));
+"""
+
+
+@pytest.mark.skipif(NODE is None, reason="the page's script is run by node")
+@pytest.mark.parametrize(
+    ("status", "body", "typed", "shown"),
+    [
+        (202, {"status": "accepted"}, "t", ["Saved.", True, {"token": "t"}]),
+        (422, {"status": "kept", "error": "no link"}, "t", ["Not saved: no link", True, {"token": "t"}]),
+        (401, {"error": "x" * 300}, "t", ["This token is not right. It stands in the file data/token.", False, {}]),
+        (401, {"error": "x" * 300}, "", ["A token is needed. It stands in the file data/token.", False, {}]),
+    ],
+)
+def test_what_the_page_says_when_its_button_is_pressed(
+    status: int, body: dict[str, str], typed: str, shown: list[Any]
+) -> None:
+    script = (Path(save_page.__file__).parent / "save" / "save.js").read_text("utf-8")
+    program = PRESSED.replace("SCRIPT", script)
+    given = json.dumps([status, body, typed])
+    answer = subprocess.run([str(NODE), "-e", program, given], capture_output=True, check=True, timeout=30)
+    assert json.loads(answer.stdout) == shown
 
 
 async def test_everything_the_page_names_is_there(house: House) -> None:

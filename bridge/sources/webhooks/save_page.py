@@ -33,7 +33,7 @@ _HEADERS = {
 # In the order a browser fills them: what it shares is a page (url), or a text with the address in it.
 _SHARED = ("url", "text", "title")
 
-_PLACE = re.compile(r"\[(url|title|tags|note)\]")
+_PLACE = re.compile(r"\[(url|title|tags|note|stands)\]")
 
 MANIFEST = {
     "name": "pocket-bridge",
@@ -68,11 +68,15 @@ async def _here(_: Request) -> Response:
     return RedirectResponse("/save", 302)
 
 
-async def page(request: Request) -> Response:
-    """Shows what would be saved and a button. Opening it saves nothing: links are opened by machines, too."""
+async def page(request: Request, whereabouts: str = "in the file data/token") -> Response:
+    """Shows what would be saved and a button. Opening it saves nothing: links are opened by machines, too.
+
+    `whereabouts`: where the owner finds the token, in words.
+    """
     link = shared(request.scope["query_string"])
     template = _STATIC["save.html"].decode()
     values = {"url": link.url, "title": link.title, "tags": ", ".join(link.tags), "note": link.note}
+    values["stands"] = whereabouts
     # All at once: what one field says is not looked through for the next.
     filled = _PLACE.sub(lambda place: html.escape(values[place[1]]), template)
     return Response(filled, media_type="text/html", headers=_HEADERS)

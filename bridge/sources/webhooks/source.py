@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from starlette.routing import BaseRoute, Route
@@ -47,6 +48,7 @@ class Webhooks:
 
     Expects the server around it to limit the size of a body. `key` makes the secrets of hooks that are added by hand
     (None: the owner's token does). Where it is empty, `new_key` makes one as soon as it is needed.
+    `whereabouts`: where the owner finds the token, in words.
     """
 
     name = "webhooks"
@@ -60,6 +62,7 @@ class Webhooks:
         clock: Callable[[], float],
         key: bytes | None = None,
         new_key: Callable[[], bytes] = bytes,
+        whereabouts: str = "in the file data/token",
     ) -> None:
         if not token:
             raise ConfigError("webhooks need the owner's token: without one anybody could save links")
@@ -72,7 +75,7 @@ class Webhooks:
                 self._receive, _error(400, "the request ended before its body was complete; nothing was kept"), clock
             ),
             *save_page.routes(),
-            Route("/save", save_page.page, methods=["GET"]),
+            Route("/save", partial(save_page.page, whereabouts=whereabouts), methods=["GET"]),
         ]
 
     async def run(self) -> None:

@@ -25,10 +25,12 @@ form.addEventListener("submit", async (event) => {
   if (answer.status === 401) {
     localStorage.removeItem("token");
     line.hidden = false;
-  } else {
-    localStorage.setItem("token", key);
-    line.hidden = true;
+    const what = key ? "This token is not right." : "A token is needed.";
+    output.textContent = what + " It stands " + form.dataset.tokenStands + ".";
+    return;
   }
+  localStorage.setItem("token", key);
+  line.hidden = true;
   const words = {accepted: "Saved.", known: "Saved already.", empty: "There was nothing to save."};
   output.textContent = words[said.status] || "Not saved: " + said.error;
 });
