@@ -65,7 +65,7 @@ def reception(settings: Settings, store: Store, net: Net, opened: Opened) -> Rec
         _of_people(users, opened.feeds),
         _hooks(settings, store, opened.webhooks, desk),
         _feeds(settings, store, net, opened, users).commands(),
-        Transfer(store, store, store, connections=opened.names).commands(),
+        Transfer(store, store, store, reading_list=store, connections=opened.names).commands(),
         _caretaker(store, opened).commands(),
         watch.commands(),
         _rulebook(settings, store, opened).commands(),

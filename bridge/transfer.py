@@ -1,4 +1,4 @@
-"""Bring a list, take it away: what the process that owns the list does, some records at a time."""
+"""Bring a list, look at it, take it away: what the process that owns it does, some records at a time."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from dataclasses import asdict
 from typing import Any
 
 from bridge.errors import ConfigError
-from bridge.ports import DAY, OWNER, Arrival, Inbox, Kept, Key, Ledger, Shelf
-from bridge.reading_list import Status
+from bridge.ports import DAY, OWNER, Arrival, Inbox, Kept, Key, Ledger, ReadingList, Shelf
+from bridge.reading_list import ARCHIVED, Item, Query, Status
 from bridge.record import Record
 
 REMEMBERED = 7 * DAY
@@ -27,14 +27,23 @@ Commands = Mapping[str, Callable[..., Awaitable[Any]]]
 class Transfer:
     """Answers are plain data. Each call is short, so that whatever else happens goes on between two of them."""
 
-    def __init__(self, shelf: Shelf, inbox: Inbox, ledger: Ledger, *, connections: Callable[[], Sequence[str]]) -> None:
+    def __init__(
+        self,
+        shelf: Shelf,
+        inbox: Inbox,
+        ledger: Ledger,
+        *,
+        reading_list: ReadingList,
+        connections: Callable[[], Sequence[str]],
+    ) -> None:
+        self._list = reading_list
         self._shelf = shelf
         self._inbox = inbox
         self._ledger = ledger
         self._connections = connections
 
     def commands(self) -> Commands:
-        return {"import": self.bring, "export": self.page}
+        return {"import": self.bring, "export": self.page, "list": self.newest}
 
     async def bring(
         self, records: Sequence[Mapping[str, Any]], *, name: str, to: str = "", keep: bool = True, rules: bool = False
@@ -69,6 +78,16 @@ class Transfer:
         """What is on the list by id, from the first one greater than `after`."""
         found = await self._shelf.records(OWNER, after=after, limit=limit, status=status)
         return [(id_, record.plain()) for id_, record in found]
+
+    async def newest(self, *, most: int, tag: str = "") -> dict[str, Any]:
+        """What is on the owner's list, newest first, and how much that is in all."""
+        found = await self._list.find(OWNER, Query(count=most, tag=tag))
+        return {"items": [_shown(item) for item in found.items], "total": found.total, "tag": tag}
+
+
+def _shown(item: Item) -> dict[str, Any]:
+    shown = {name: getattr(item, name) for name in ("url", "title", "tags", "favorite")}
+    return shown | {"archived": item.status == ARCHIVED, "added": item.time_added}
 
 
 def _arrival(record: Record, name: str) -> Arrival:

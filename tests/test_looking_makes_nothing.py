@@ -25,6 +25,7 @@ LOOKING = {
     "check": "1 rule, 1 feed",
     "doctor": "pocket-bridge run makes it",
     "status": NOTHING_YET,
+    "list": NOTHING_YET,
     "queue": NOTHING_YET,
     "dead": NOTHING_YET,
     "audit": NOTHING_YET,

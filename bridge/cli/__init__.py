@@ -61,7 +61,7 @@ COMMANDS = (
     (running.run, running.init, running.check, running.status, running.resume),
     (operations.queue, operations.dead, operations.retry, operations.audit),
     (operations.doctor, operations.backup, operations.restore),
-    (links.add, links.why, links.try_, links.import_, links.export),
+    (links.add, links.list_, links.why, links.try_, links.import_, links.export),
     (feeds.feeds,),
     (hooks.hooks,),
     (people.login, people.users, people.apps),

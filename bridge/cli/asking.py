@@ -20,7 +20,7 @@ from bridge.errors import BridgeError, ConfigError
 _BARE_ADDRESS = re.compile(r"[^\s/:@?#.][^\s/:@?#]*\.[^\s/:@?#.\d][^\s/:@?#.]*(:\d+)?([/?#]\S*)?")
 
 # What tells and takes away what is stored; the rule file may be broken then.
-_WITHOUT_RULES = frozenset({"why", "status", "queue", "dead", "audit", "backup"})
+_WITHOUT_RULES = frozenset({"why", "status", "queue", "dead", "audit", "backup", "list"})
 
 
 def typed_address(what: str) -> str:

@@ -60,6 +60,18 @@ def why(url: str, as_json: bool) -> None:  # noqa: FBT001
         sys.exit(1)
 
 
+@click.command(name="list")
+@click.option("--most", default=20, show_default=True, type=click.IntRange(1, 1000), help="Links to show.")
+@click.option("-g", "--tag", default="", help="Only those with this tag.")
+@as_json
+def list_(*, most: int, tag: str, as_json: bool) -> None:
+    """Show what is on bridge's own reading list, newest first.
+
+    Links, not the texts behind them: any Pocket client shows them, too, and `export` takes them away.
+    """
+    look("list", {"most": most, "tag": tag}, words.listed, as_json=as_json)
+
+
 @click.command(name="try")
 @click.argument("what")
 @as_json

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from bridge.words.parts import STATES, Data, day, green, hashtags, how_many, moment, quoted, red
+from bridge.words.parts import STATES, Data, beside, day, green, hashtags, how_many, moment, quoted, red
 
 _HOOKS = ("hook", "save")
 
@@ -47,6 +47,25 @@ def _link(link: Data) -> Iterator[str]:
             yield f"{green('saved')}: {link['title'] or link['url']}{tags}"
     for name, (state, because) in link["deliveries"].items():
         yield f"  {name:12} {_state(state)}{_because(state, because)}"
+
+
+def listed(answer: Data) -> Sequence[str]:
+    return list(_on_the_list(answer))
+
+
+def _on_the_list(answer: Data) -> Iterator[str]:
+    if not answer["items"]:
+        having = f"nothing on the list has the tag “{answer['tag']}”"
+        yield having if answer["tag"] else "the list is empty; pocket-bridge add URL saves a first link"
+    for item in answer["items"]:
+        date, marks = moment(item["added"]).partition(" ")[0], "  (archived)" * item["archived"]
+        link = f"{item['url']}{hashtags(item['tags'])}{marks}"
+        lines = [item["title"], link] if item["title"] else [link]
+        for label, line in zip((date, ""), lines, strict=False):
+            yield from beside(label, line, len(date))
+    total, shown = answer["total"], len(answer["items"])
+    if total > shown:
+        yield f"… and {total - shown} more; --most {min(total, 1000)} shows more"
 
 
 def passport(answer: Data, *, now: float) -> Sequence[str]:
