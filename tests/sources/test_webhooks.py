@@ -339,6 +339,7 @@ T = "https://t.example/1"
         ("https%3A%2F%2Ft.example%2F1", [T]),
         ("see+https%3A%2F%2Ft.example%2F1=", [T]),
         (f"Q&A: {T}", [T]),
+        (f"E = mc: {T}?x=1&y=2", [f"{T}?x=1&y=2"]),
         (f"Q=1&see {T}?x=1&y=2", [f"{T}?x=1&y=2"]),
     ],
 )
@@ -356,7 +357,9 @@ def test_a_line_above_an_address_is_its_title_also_in_what_is_called_a_form() ->
         ("url=https%3A%2F%2Ft.example%2F1&title=a b", (T, "a b", ())),
         ("title=a b&url=https%3A%2F%2Ft.example%2F1", (T, "a b", ())),
         (f"url={T}&title=see https://other.example/", (T, "see https://other.example/", ())),
-        (f"my title=a b&tags=x&url={T}", (T, "", ())),
+        (f"my title=a b&tags=x&url={T}", (T, "", ("x",))),
+        (f"Story URL={T}&title=a b&tags=x", (T, "a b", ("x",))),
+        ("my link=https%3A%2F%2Ft.example%2F1&other=a b", (T, "", ())),
         (f"tags=x&my title=a b&url={T}", (T, "", ("x",))),
         (f'payload={{"url": "{T}"}}', (T, "", ())),
         (f"={T}", (T, "", ())),

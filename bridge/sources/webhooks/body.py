@@ -57,6 +57,11 @@ _CUT_ADDRESS = re.compile(
     r"&(?!(?:url|link|title|name|subject|tags?|labels|note|excerpt|description|comment|selection|value[123])\b)",
     re.IGNORECASE,
 )
+_FIELD_AFTER_ANOTHER = re.compile(
+    r"&(?:url|link|href|uri|title|name|subject|tags?|labels|note|excerpt|description|comment|selection|text|message"
+    r"|content|payload|value[123])(?:\[\])?=",
+    re.IGNORECASE,
+)
 _CUT_NOTE = "the address may be cut short: an “&” in it was not encoded as %26"
 
 _BROKEN_JSON = "the body is not JSON that can be read; only addresses were taken from it"
@@ -116,16 +121,23 @@ def form(encoded: bytes, charset: str = "") -> Content:
 def _form_or_text(body: bytes, text: str, charset: str) -> Content:
     """Many programs call a form whatever they are given to send, curl among them."""
     pieces = text.strip().split("&", _MOST_FIELDS)
-    odd = next((number for number, piece in enumerate(pieces) if _names_nothing(piece)), None)
-    if odd == 0 or (text.strip() and "=" not in text):
+    first = _name(pieces[0])
+    if "://" in unquote_plus(first) or (text.strip() and "=" not in text):
         return Content(text if "://" in text else unquote_plus(text.strip().removesuffix("=")))
-    return replace(form(body, charset), text="" if odd is None else "&".join(pieces[odd:]))
+    if _BLANK.search(first) and "://" in text and not _FIELD_AFTER_ANOTHER.search(text):
+        return Content(text)
+    odd = next((number for number, piece in enumerate(pieces) if _names_nothing(piece)), len(pieces))
+    return replace(form(body, charset), text="&".join(pieces[odd:]))
 
 
 def _names_nothing(piece: str) -> bool:
     """Whether an address or a blank stands where the name of a form's field would."""
-    name = piece.partition("=")[0].strip()
+    name = _name(piece)
     return "://" in unquote_plus(name) or bool(_BLANK.search(name))
+
+
+def _name(piece: str) -> str:
+    return piece.partition("=")[0].lstrip()
 
 
 def json_value(text: str) -> Any:
