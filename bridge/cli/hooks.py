@@ -152,4 +152,4 @@ def _next_request(name: str, seconds: float) -> int:
         raise ConfigError(
             "no pocket-bridge is running, so nothing can come: start it, or name a captured request with --id"
         ) from None
-    raise BridgeError(f"nothing came to /hooks/{name} within {seconds:g} seconds; did its sender get a 401?")
+    raise BridgeError(f"nothing came to /hooks/{name} within {seconds:g} seconds; “hooks list” tells who was refused")

@@ -256,6 +256,16 @@ async def test_what_cannot_be_added_is_refused_with_the_reason(
         await house.office.add(name, kind, "", secret)
 
 
+async def test_a_secret_of_a_service_may_stand_in_the_file_of_variables(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("SHOP_SECRET=s3cret\n")
+    await house.office.add("shop", "generic", "", {"env": "SHOP_SECRET"})
+    bearer = {"Authorization": "Bearer s3cret"}
+    assert (await house.http.post("/hooks/shop", json={"url": A}, headers=bearer)).status_code == 202
+
+
 @pytest.mark.parametrize(
     ("auth", "said"), [("nope", "there are: bearer, path, basic"), ("header", "does not say which")]
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from bridge.sources.webhooks.address import Incoming
 from bridge.sources.webhooks.auth import HEADERS, SCHEMES, SIGNED, proves, unusable
 from bridge.sources.webhooks.kinds import KINDS, Kind
 from bridge.sources.webhooks.map import FACTS, Where
+from bridge.variables import ENV, given
 
 # Whoever follows a link to show a preview of it must not save by that.
 _ROBOT = re.compile(
@@ -116,9 +116,9 @@ def named_secret(reference: Mapping[str, str]) -> bytes:
     """What {"env": NAME} or {"file": PATH} stands for. Raises ConfigError when it stands for nothing."""
     match reference:
         case {"env": variable}:
-            if secret := os.environ.get(variable, ""):
+            if secret := given().get(variable, ""):
                 return secret.encode()
-            raise ConfigError(f"the variable {variable} is not set")
+            raise ConfigError(f"the variable {variable} is not set, here or in {ENV}")
         case _:
             file = reference["file"]
             try:
