@@ -88,7 +88,7 @@ def _rules(settings: Settings, *, running: bool) -> Generator[Finding, None, Rul
         return None
     yield _ok(f"the rule file is right: {rule_file.name}" if rule_file.text else "there is no rule file: all is kept")
     for line in remarks(rule_file):
-        yield _note(line, "pocket-bridge check shows it, too")
+        yield _note(line, "")
     by_telegram = settings.telegram_token.get_secret_value() and rule_file.notify.telegram
     asking = [rule.name for rule in rule_file.rules if rule.then.notify]
     if asking and not by_telegram and not rule_file.notify.webhook:

@@ -183,3 +183,12 @@ def test_columns_in_which_nothing_is_are_left_out_of_the_books() -> None:
     assert told[1].split() == ["day", "source", "came", "read"]
     assert "refused" in told[5]
     assert "unknown" not in told[5]
+
+
+@pytest.mark.parametrize(
+    ("levels", "last"),
+    [(["ok"], "all is well"), (["ok", "note"], "nothing to mend"), (["note", "wrong"], "1 thing to mend")],
+)
+def test_the_doctor_ends_with_what_is_to_be_done(levels: list[str], last: str) -> None:
+    findings = [{"level": level, "what": "so it is", "mend": ""} for level in levels]
+    assert list(operations.examined({"findings": findings}))[-1] == last

@@ -102,8 +102,7 @@ def of_connection(gate: Gate, line: Line | None, now: float, *, sign_in: str = "
         return [Trouble(f"paused {name}", words, sign_in or f"pocket-bridge resume {name}, when it is mended")]
     if gate.failures:
         words = f"{name} is failing: {gate.because}.{waits} It is tried again by itself."
-        mend = f"nothing, if the service comes back by itself; pocket-bridge resume {name} tries it now"
-        return [Trouble(f"down {name}", words, mend, HOUR, passes=True)]
+        return [Trouble(f"down {name}", words, f"pocket-bridge resume {name} tries it now", HOUR, passes=True)]
     if line and line.next_due is not None and max(line.next_due, gate.not_before) < now - HOUR:
         words = f"nothing leaves for {name}, although it should have an hour ago.{waits}"
         return [Trouble(f"stuck {name}", words, "see the log, and restart pocket-bridge")]

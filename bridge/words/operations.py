@@ -203,4 +203,5 @@ def _examined(answer: Data) -> Iterator[str]:
         if finding["mend"]:
             yield f"      -> {finding['mend']}"
     wrong = sum(finding["level"] == "wrong" for finding in answer["findings"])
-    yield f"{how_many(wrong, 'thing')} to mend" if wrong else "all is well"
+    well = "nothing to mend" if any(finding["level"] == "note" for finding in answer["findings"]) else "all is well"
+    yield f"{how_many(wrong, 'thing')} to mend" if wrong else well

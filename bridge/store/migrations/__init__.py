@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from importlib.resources import files
 
@@ -31,8 +32,12 @@ def check_version(version: int) -> None:
         )
 
 
+@functools.cache
 def _steps() -> Mapping[int, str]:
-    """By their numbers, which have gaps: each is known by its file's name, not by how many there are."""
+    """By their numbers, which have gaps: each is known by its file's name, not by how many there are.
+
+    Read once: the files of a process may be replaced under it.
+    """
     scripts = (file for file in files(__name__).iterdir() if file.name.endswith(".sql"))
     return {int(file.name[:4]): file.read_text("utf-8") for file in scripts}
 
