@@ -78,8 +78,8 @@ async def opened(folder: Path, clock: Clock, reserve: Reserve) -> AsyncIterator[
     """A store like any other, but for its reserve."""
     make = Database.__init__
 
-    def with_reserve(self: Database, path: Path) -> None:
-        make(self, path, reserve)
+    def with_reserve(self: Database, path: Path, *, looks: bool) -> None:
+        make(self, path, reserve, looks=looks)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sqlite.Database, "__init__", with_reserve)
