@@ -223,7 +223,7 @@ def _node_red(folder: Path, port: int) -> Iterator[Running]:
 
 @contextlib.contextmanager
 def _n8n(folder: Path, port: int) -> Iterator[Running]:
-    """n8n: a webhook that answers at once, and does nothing else."""
+    """n8n as it comes: a webhook that answers at once, and whose execution is kept."""
     node = {
         "parameters": {"httpMethod": "POST", "path": "bench", "responseMode": "onReceived", "options": {}},
         "id": "n1", "name": "Webhook", "type": "n8n-nodes-base.webhook", "typeVersion": 2, "position": [0, 0],
@@ -238,7 +238,6 @@ def _n8n(folder: Path, port: int) -> Iterator[Running]:
         "N8N_DIAGNOSTICS_ENABLED": "false",
         "N8N_VERSION_NOTIFICATIONS_ENABLED": "false",
         "N8N_TEMPLATES_ENABLED": "false",
-        "EXECUTIONS_DATA_SAVE_ON_SUCCESS": "none",
     }
     for words in (
         ["import:workflow", f"--input={folder / 'flow.json'}"],
