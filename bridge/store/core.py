@@ -105,7 +105,8 @@ class Store:
             await store.upkeep.start()
         except BaseException as error:
             await database.close()
-            if isinstance(error.__cause__, sqlite3.DatabaseError) and not isinstance(error, Full):
+            damaged = isinstance(error.__cause__, sqlite3.DatabaseError) and not isinstance(error, Full)
+            if damaged or isinstance(error, UnicodeDecodeError):
                 raise Unusable(f"{path} cannot be used: {error}. {soundness.advice(path)}") from error
             raise
         return store

@@ -316,7 +316,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         # Half of what the ballast leaves room for: a page that many commits change is written back once for all.
         connection.execute("PRAGMA wal_autocheckpoint=2000").fetchall()
         soundness.check(connection, path)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # what is damaged may stand in the words of the error
         connection.close()
         raise Unusable(f"{path} is not a usable database: {error}. {soundness.advice(path)}") from error
     except Unusable:

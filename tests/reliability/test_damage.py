@@ -103,6 +103,13 @@ async def test_flips_in_the_database_are_refused_or_harmless(written: Path, tmp_
     assert found["refused"] > FLIPS // 10, "hardly any flip hurt: the fault did not fire"
 
 
+async def test_damage_that_stands_in_the_words_of_the_error_is_told_too(written: Path, clock: Clock) -> None:
+    content = (written / "bridge.db").read_bytes()
+    at = content.index(b"CREATE INDEX")
+    (written / "bridge.db").write_bytes(content[:at] + b"CREATE \x8aNDEX" + content[at + 12 :])
+    assert "is not a usable database" in await refused(written / "bridge.db", clock)
+
+
 async def test_flips_in_the_log_are_refused_or_harmless(killed: Path, tmp_path: Path, clock: Clock) -> None:
     found = await flipped(killed, "bridge.db-wal", clock, tmp_path, size=before_the_last_commit(killed))
     assert found["refused"] > FLIPS // 2, "hardly any flip hurt: the fault did not fire"
