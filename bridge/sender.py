@@ -110,9 +110,8 @@ class Sender:
     def _looked_up(self, found: Found | None) -> Outcome:
         if found is None:
             return Retry("looked up: it is not there", burns=False)
-        return Delivered(
-            "already", printable(found.remote_id), found.tags if self._destination.traits.can_update_tags else None
-        )
+        tags = found.tags if self._destination.traits.can_update_tags else None
+        return Delivered("already", printable(found.remote_id), tags)
 
     async def _send(self, batch: Sequence[Delivery], *, more: bool) -> None:
         """One call. At the end of a run its outcomes are written down, and the next one is fetched."""

@@ -244,6 +244,31 @@ async def test_a_limit_that_was_met_once_is_over_when_its_time_is(store: Store, 
     assert [len(batch) for batch in await store.lease_ahead(terms, 3)] == [5, 5, 5]
 
 
+async def test_a_limit_that_is_first_named_within_a_run_regulates_the_rest_of_it(store: Store, clock: Clock) -> None:
+    await want(store, *URLS, source="feed")
+
+    class Telling(Numbered):
+        said: Sequence[dict[str, str]] = ()
+
+        async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
+            outcomes = await super().send(batch)
+            if len(self.calls) >= 4:
+                left = str(13 - len(self.calls))
+                limit = {"x-ratelimit-limit": "13", "x-ratelimit-remaining": left, "x-ratelimit-reset": "600"}
+                self.said = [*self.said, limit]
+            return outcomes
+
+        def heard(self) -> Sequence[dict[str, str]]:
+            said, self.said = self.said, ()
+            return said
+
+    there = Telling({})
+    there.traits = Traits(batch=5, add_is_idempotent=True, scopes=("user:a",))
+    await numbered(store, there, clock).step()
+    assert len(there.calls) <= 5  # from here on they are spread over the window
+    assert await states(store) == {"delivered": 5 * len(there.calls), "pending": 100 - 5 * len(there.calls)}
+
+
 async def test_a_last_batch_gathers_behind_full_ones_that_were_sent_by_hand(store: Store, clock: Clock) -> None:
     await want(store, *URLS[:10])
     await want(store, *URLS[10:13], source="feed")

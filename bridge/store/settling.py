@@ -88,17 +88,21 @@ def _stand(tx: Tx, deliveries: Sequence[Delivery]) -> bool:
     return standing == len(deliveries)
 
 
-def _changed(tx: Tx, deliveries: Sequence[Delivery]) -> Mapping[int, Literal["", "late", "outgrown", "erased"]]:
+def _changed(tx: Tx, deliveries: Sequence[Delivery]) -> Mapping[int, Literal["late", "outgrown", "erased"]]:
     """What became of deliveries while they were out: their lease was lost, more is wanted by now than was sent, or
-    their account is gone; "" for nothing."""
+    their account is gone. Those that stand as they were leased are not in it."""
     numbers = _numbers(deliveries)
     sql = f"SELECT id, lease, revision > sent_revision FROM delivery WHERE id IN ({marks(numbers)})"
     standing = {row[0]: row[1:] for row in tx.execute(sql, numbers).fetchall()}
-    changed: dict[int, Literal["", "late", "outgrown", "erased"]] = {}
+    changed: dict[int, Literal["late", "outgrown", "erased"]] = {}
     for delivery in deliveries:
         lease, outgrown = standing.get(delivery.id, (None, 0))
-        late: Literal["late", "erased"] = "erased" if lease is None else "late"
-        changed[delivery.id] = late if lease != delivery.lease else "outgrown" if outgrown else ""
+        if lease is None:
+            changed[delivery.id] = "erased"
+        elif lease != delivery.lease:
+            changed[delivery.id] = "late"
+        elif outgrown:
+            changed[delivery.id] = "outgrown"
     return changed
 
 
